@@ -1,0 +1,93 @@
+"""Thresholds, and what they promise."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Method(StrEnum):
+    """How a threshold was found."""
+
+    SPLIT_CONFORMAL = "split-conformal"
+    CROSS_FITTED = "cross-fitted"
+    MANUAL = "manual"
+    COST = "cost"
+    ESCAPE_BOUND = "escape-bound"
+
+
+class Evidence(StrEnum):
+    """How the good scores behind a calibration came about.
+
+    `held-out`: the graph scored parts that had no share in its training. `cross-fitted`: graphs
+    like it, each trained without a fold, scored that fold, so a promise is approximate.
+    """
+
+    HELD_OUT = "held-out"
+    CROSS_FITTED = "cross-fitted"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a threshold promises, and on how much evidence.
+
+    At most `rate` of the parts of a class (good parts for an overkill promise, defective ones for
+    an escape promise) fall on the wrong side, with `confidence`. `exact` is False where the
+    scores behind it are cross-fitted, so that the promise is approximate. `wanted` is the rate
+    that was asked for, `missing` how many more independent parts it would need (0: it is kept).
+    """
+
+    of: str
+    rate: float
+    confidence: float
+    exact: bool
+    method: Method
+    n: int
+    wanted: float
+    missing: int = 0
+
+    def __str__(self) -> str:
+        at_most = f"{'at most' if self.exact else 'approximately at most'} {self.rate:.2%}"
+        wrong = "are not called OK" if self.of == "good" else "are called OK"
+        text = (
+            f"{at_most} of {self.of} parts {wrong}, with {self.confidence:.0%} confidence "
+            f"({self.method.value}, n={self.n})"
+        )
+        if self.missing:
+            text += f"; {self.wanted:.2%} would need {self.missing} more {self.of} parts"
+        return text
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns a raw score into a verdict; belongs to the model whose graph hash it names.
+
+    A score above `review_threshold` is not OK; above `ng_threshold` it is NG. `good_scores` are
+    the raw scores, ascending, of good parts that the graph (or, cross-fitted, its like) has not
+    seen; one for each independent part. `promises` speak of `review_threshold`. `ng_rule` says in
+    words where `ng_threshold` comes from, `evidence` where the good scores come from.
+    """
+
+    version: int
+    graph_sha256: str
+    review_threshold: float
+    ng_threshold: float
+    promises: tuple[Promise, ...]
+    good_scores: tuple[float, ...]
+    method: Method
+    ng_rule: str
+    created: str
+    evidence: Evidence = Evidence.CROSS_FITTED
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.ng_threshold >= self.review_threshold:
+            raise ValueError("ng_threshold must not be below review_threshold")
+
+    def p_value(self, score: float) -> float:
+        """Return the share of good parts that look at least as abnormal as `score`.
+
+        (1 + #{good >= score}) / (n + 1), valid under exchangeability: Vovk, Gammerman & Shafer
+        2005, Algorithmic Learning in a Random World, section 2.2.
+        """
+        at_least = len(self.good_scores) - bisect_left(self.good_scores, score)
+        return (1 + at_least) / (len(self.good_scores) + 1)

@@ -1,0 +1,69 @@
+"""Samples and the sets they form."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+GOOD = "good"
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image on disk and what is known of it.
+
+    `label` is `good`, a defect's name, or None where nobody has said. `masks` are images whose
+    non-zero pixels are the defect; several are united. `group` names the physical part where
+    several images show the same one.
+    """
+
+    path: Path
+    label: str | None
+    split: Split
+    masks: tuple[Path, ...] = ()
+    group: str | None = None
+
+    @property
+    def is_good(self) -> bool:
+        return self.label == GOOD
+
+    @property
+    def is_defective(self) -> bool:
+        return self.label is not None and self.label != GOOD
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples with a split.
+
+    `layout` says how the folder was understood, `notes` what its user should know of it (files
+    passed over, a split that okng chose).
+    """
+
+    name: str
+    root: Path
+    layout: str
+    samples: tuple[Sample, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def of(self, split: Split) -> tuple[Sample, ...]:
+        return tuple(sample for sample in self.samples if sample.split is split)
+
+    @property
+    def train_good(self) -> tuple[Sample, ...]:
+        return tuple(sample for sample in self.of(Split.TRAIN) if sample.is_good)
+
+    def counts(self) -> dict[tuple[Split, str], int]:
+        """Number of samples by split and label; unlabelled ones count under `unlabelled`."""
+        return dict(Counter((s.split, s.label or "unlabelled") for s in self.samples))
+
+
+def defect_names(samples: Sequence[Sample]) -> list[str]:
+    """Return the names of the defects among the samples, sorted."""
+    return sorted({sample.label for sample in samples if sample.label and sample.is_defective})

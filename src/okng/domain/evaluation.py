@@ -1,0 +1,215 @@
+"""What an evaluation found: how a model does on samples whose truth is known."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from okng.domain.arrays import Floats
+from okng.domain.calibration import Calibration
+from okng.domain.model import Manifest
+from okng.domain.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share, with the two-sided 95 % Clopper-Pearson interval around it."""
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float | None:
+        """The share itself; None where there was nothing to count."""
+        return self.count / self.total if self.total else None
+
+    def record(self) -> dict[str, object]:
+        return asdict(self) | {"value": self.value}
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """One image's outcome. `image` is its path below the dataset's root."""
+
+    image: str
+    label: str
+    verdict: Verdict
+    score: float | None
+    p_value: float | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class KindResult:
+    """How the model does on one kind of defect.
+
+    `stopped` counts what was not called OK, `called_ng` what was called NG, both among the
+    images that got a verdict. `auroc` is against all good images.
+    """
+
+    kind: str
+    stopped: Rate
+    called_ng: Rate
+    auroc: float | None
+
+    def record(self) -> dict[str, object]:
+        rates = {"stopped": self.stopped.record(), "called_ng": self.called_ng.record()}
+        return {"kind": self.kind, **rates, "auroc": self.auroc}
+
+
+@dataclass(frozen=True)
+class PixelResult:
+    """How well the maps find the defect's pixels, over `images` images.
+
+    Judged over the region of interest at `longest_side_px` at most. Defective images without a
+    mask, or with an empty one, tell nothing of pixels and are left out.
+    """
+
+    auroc: float | None
+    aupro: float | None
+    images: int
+    components: int
+    longest_side_px: int
+    without_mask: int
+    empty_mask: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Percentiles over all images that were inspected."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+class Shelf(StrEnum):
+    """Why an image is shown."""
+
+    MISS = "miss"
+    FALSE_CALL = "false call"
+    CATCH = "catch"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """An image worth looking at. `anomaly_map` is float32 `[h, w]` over the region of interest."""
+
+    shelf: Shelf
+    result: ImageResult
+    path: Path
+    masks: tuple[Path, ...]
+    anomaly_map: Floats = field(repr=False, compare=False)
+
+
+Confusion = Mapping[str, Mapping[Verdict, int]]
+"""Number of images by truth (`good`, `defective`) and verdict; every verdict is present."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's results on a dataset, at the thresholds of one calibration.
+
+    `parts` is the number of physical parts that the images show. `roc` holds corners of the curve
+    as (false, true positive rate). `f1_threshold`: at or above it an image counts as defective.
+    Rates are over images that got a verdict; `ERROR` is counted in `confusion` alone.
+    """
+
+    dataset: str
+    created: str
+    manifest: Manifest
+    calibration: Calibration
+    runtime: str
+    images: tuple[ImageResult, ...]
+    parts: int
+    image_auroc: float | None
+    average_precision: float | None
+    f1_max: float | None
+    f1_threshold: float | None
+    roc: tuple[tuple[float, float], ...]
+    pixels: PixelResult | None
+    confusion: Confusion
+    overkill: Rate
+    good_reviewed: Rate
+    escapes: Rate
+    kinds: tuple[KindResult, ...]
+    total_latency: Latency | None
+    graph_latency: Latency | None
+    notes: tuple[str, ...] = ()
+    exhibits: tuple[Exhibit, ...] = field(default=(), repr=False)
+
+    @property
+    def model(self) -> str:
+        return f"{self.manifest.product}-{self.manifest.version}"
+
+    @property
+    def errors(self) -> tuple[ImageResult, ...]:
+        return tuple(result for result in self.images if result.verdict is Verdict.ERROR)
+
+    def record(self) -> dict[str, object]:
+        """Return plain, finite values for JSON: all that the report says."""
+        return {
+            "dataset": self.dataset,
+            "created": self.created,
+            "product": self.manifest.product,
+            "model": self.model,
+            "runtime": self.runtime,
+            "counts": {
+                "images": len(self.images),
+                "parts": self.parts,
+                **{truth: sum(row.values()) for truth, row in self.confusion.items()},
+                "errors": len(self.errors),
+            },
+            "image_auroc": self.image_auroc,
+            "average_precision": self.average_precision,
+            "f1_max": self.f1_max,
+            "f1_threshold": self.f1_threshold,
+            "roc": [list(point) for point in self.roc],
+            "pixels": asdict(self.pixels) if self.pixels else None,
+            "confusion": {
+                truth: {verdict.value: count for verdict, count in row.items()}
+                for truth, row in self.confusion.items()
+            },
+            "overkill": self.overkill.record(),
+            "good_reviewed": self.good_reviewed.record(),
+            "escapes": self.escapes.record(),
+            "kinds": [kind.record() for kind in self.kinds],
+            "latency": {
+                "total": asdict(self.total_latency) if self.total_latency else None,
+                "graph": asdict(self.graph_latency) if self.graph_latency else None,
+            },
+            "calibration": _calibration_record(self.calibration),
+            "card": _card_record(self.manifest),
+            "exhibits": [{"shelf": e.shelf.value, "image": e.result.image} for e in self.exhibits],
+            "images": [asdict(result) for result in self.images],
+            "notes": list(self.notes),
+        }
+
+
+def _calibration_record(calibration: Calibration) -> dict[str, object]:
+    """Return a calibration without its scores; the model keeps those."""
+    plain = {**calibration.__dict__, "good_scores": len(calibration.good_scores)}
+    plain["promises"] = [asdict(p) | {"text": str(p)} for p in calibration.promises]
+    return plain
+
+
+def _card_record(manifest: Manifest) -> dict[str, object]:
+    """Return what the model card shows."""
+    view = asdict(manifest.view)
+    view["masked"] = view.pop("mask_png") is not None
+    return {
+        "detector": manifest.detector,
+        "created": manifest.created,
+        "okng": manifest.okng,
+        "trained_on": manifest.trained_on,
+        "backbone": asdict(manifest.backbone) if manifest.backbone else None,
+        "data": asdict(manifest.data),
+        "view": view,
+        "map": {"height": manifest.map_height, "width": manifest.map_width},
+        "config": dict(manifest.config),
+        "facts": dict(manifest.facts),
+        "tolerance": manifest.tolerance,
+        "files": dict(manifest.files),
+        "graph_sha256": manifest.calibration.graph_sha256,
+    }

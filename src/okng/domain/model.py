@@ -1,0 +1,108 @@
+"""A trained detector and the card that describes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from okng.domain.calibration import Calibration
+from okng.domain.view import View
+
+MANIFEST_FORMAT = 1
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """An image that travels with the model, and the score it must get."""
+
+    file: str
+    score: float
+
+
+@dataclass(frozen=True)
+class BackboneCard:
+    name: str
+    sha256: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What a model was made from. `fingerprint` is the SHA-256 of the sorted image hashes."""
+
+    name: str
+    layout: str
+    fingerprint: str
+    images: int
+    parts: int
+    held_out: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a model is: everything about it but the graph's bytes.
+
+    `facts` are plain figures of the training (bank size, seconds, ...) for the model card.
+    `tolerance` is how far, in the units of the score, two runtimes may differ. `files` maps
+    every other file of the model to its SHA-256.
+    """
+
+    product: str
+    version: int
+    created: str
+    okng: str
+    detector: str
+    config: Mapping[str, object]
+    backbone: BackboneCard | None
+    view: View
+    map_height: int
+    map_width: int
+    data: DataCard
+    calibration: Calibration
+    golden: tuple[Golden, ...]
+    tolerance: float
+    trained_on: str
+    facts: Mapping[str, float | int | str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    format: int = MANIFEST_FORMAT
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained detector: versioned and immutable.
+
+    `graph` is ONNX. `golden` maps file names to image files at their original size and encoding.
+    `report` is HTML, or empty.
+    """
+
+    manifest: Manifest
+    graph: bytes = field(repr=False)
+    golden: Mapping[str, bytes] = field(repr=False, default_factory=dict)
+    report: str = field(repr=False, default="")
+
+    @property
+    def name(self) -> str:
+        return f"{self.manifest.product}-{self.manifest.version}"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What a list of models says of one, without its graph.
+
+    `calibrations` are their version numbers, ascending; `images` is how many it was made from.
+    `damage` says what is wrong with it; then what could not be read is empty or 0.
+    """
+
+    product: str
+    version: int
+    aliases: tuple[str, ...]
+    size_bytes: int
+    created: str = ""
+    detector: str = ""
+    images: int = 0
+    graph_sha256: str = ""
+    calibrations: tuple[int, ...] = ()
+    damage: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.product}-{self.version}"
