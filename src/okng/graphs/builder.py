@@ -1,0 +1,119 @@
+"""Write ONNX graphs a node at a time, with names that are the same on every run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 18
+IR_VERSION = 9
+
+_TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
+
+Shape = Sequence[int | str]
+
+
+class GraphBuilder:
+    """Collects nodes and constants; `build` checks them and returns a model.
+
+    Values are referred to by name. Names are counted up in the order of the calls, so equal calls
+    give equal bytes.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._count = 0
+
+    def input(self, name: str, dtype: str, shape: Shape) -> str:
+        self._inputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], list(shape)))
+        return name
+
+    def output(self, value: str, name: str, shape: Shape) -> None:
+        """Declare `value` (float32) as the graph's output `name`."""
+        self._nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
+        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+
+    def constant(self, array: NDArray[Any] | np.generic) -> str:
+        name = self._fresh("constant")
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def ints(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def node(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output; returns the output's name."""
+        name = self._fresh(op.lower())
+        self._nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def highest(self, values: str, count: int) -> str:
+        """Add the `count` highest values of `[N, n]`; returns the name of `[N, count]`."""
+        name = self._fresh("topk")
+        outputs = [name, f"{name}_indices"]
+        inputs = [values, self.ints(count)]
+        self._nodes.append(helper.make_node("TopK", inputs, outputs, name=name, axis=1))
+        return name
+
+    def splice(self, model: onnx.ModelProto, inputs: Mapping[str, str]) -> dict[str, str]:
+        """Copy another model's nodes into this one.
+
+        `inputs` maps the other model's inputs to values of this graph. Returns the names that its
+        outputs have here.
+        """
+        prefix = self._fresh("splice") + "/"
+        names = dict(inputs)
+        missing = {value.name for value in model.graph.input} - set(inputs)
+        if missing:
+            raise ValueError(f"splice lacks the inputs {sorted(missing)}")
+        for tensor in model.graph.initializer:
+            copy = onnx.TensorProto()
+            copy.CopyFrom(tensor)
+            copy.name = names[tensor.name] = prefix + tensor.name
+            self._constants.append(copy)
+        for node in model.graph.node:
+            for output in node.output:
+                names[output] = prefix + output
+        for node in model.graph.node:
+            twin = onnx.NodeProto()
+            twin.CopyFrom(node)
+            twin.name = prefix + node.name
+            twin.input[:] = [names[value] if value else "" for value in node.input]
+            twin.output[:] = [names[value] if value else "" for value in node.output]
+            self._nodes.append(twin)
+        return {value.name: names[value.name] for value in model.graph.output}
+
+    def build(self) -> onnx.ModelProto:
+        """Return the model of all that the outputs need, checked."""
+        nodes, used = self._needed()
+        constants = [tensor for tensor in self._constants if tensor.name in used]
+        graph = helper.make_graph(nodes, self._name, self._inputs, self._outputs, constants)
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="okng",
+        )
+        onnx.checker.check_model(model)
+        return model
+
+    def _needed(self) -> tuple[list[onnx.NodeProto], set[str]]:
+        """Return the nodes on a path to an output, in order, and the values that they use."""
+        used = {value.name for value in self._outputs}
+        nodes = []
+        for node in reversed(self._nodes):
+            if used.intersection(node.output):
+                used.update(node.input)
+                nodes.append(node)
+        return nodes[::-1], used
+
+    def _fresh(self, stem: str) -> str:
+        self._count += 1
+        return f"{stem}_{self._count}"

@@ -1,0 +1,204 @@
+"""The shipped backbone, and how its graph is built."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from okng.domain.errors import BadModel, BadSetting
+from okng.graphs import backbone as backbone_module
+from okng.graphs.backbone import Backbone, backbone_names, load_backbone
+from okng.graphs.efficientnet_lite import STAGES, feature_graph
+
+REFERENCE = Path(__file__).parent / "efficientnet_lite0_reference.npz"
+EPSILON = 1e-3
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return load_backbone("efficientnet_lite0")
+
+
+def run(graph: bytes, image: NDArray[np.float32]) -> Arrays:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"image": image}), strict=True))
+
+
+@pytest.mark.parametrize("key", ["noise", "parts"])
+def test_features_are_those_of_the_reference_network(backbone: Backbone, key: str) -> None:
+    """Every stage of the shipped graph gives what the PyTorch network gave, to 1e-4."""
+    reference = np.load(REFERENCE, allow_pickle=False)
+    features = run(backbone.onnx, reference[f"{key}_image"][None].astype(np.float32))
+    assert set(features) == {"stride4", "stride8", "stride16"}
+    for name, found in features.items():
+        expected = reference[f"{key}_{name}"]
+        assert found[0].shape == expected.shape
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_stages_are_what_the_provenance_says(backbone: Backbone) -> None:
+    """Each stage of a 64 x 96 image has the stated channels and the size that its stride gives."""
+    features = run(backbone.onnx, np.zeros((2, 3, 64, 96), np.float32))
+    sizes = {s.name: (2, s.channels, 64 // s.stride, 96 // s.stride) for s in backbone.stages}
+    assert sizes == {name: array.shape for name, array in features.items()}
+    assert [stage.channels for stage in backbone.stages] == [24, 40, 112]
+    assert backbone.multiple == 16
+
+
+def test_graph_holds_no_batch_norm_and_nothing_after_the_last_stage(backbone: Backbone) -> None:
+    """Batch norm is folded away, and every node leads to an output."""
+    graph = onnx.load_model_from_string(backbone.onnx).graph
+    assert {node.op_type for node in graph.node} == {
+        "Sub", "Div", "Conv", "Clip", "Add", "Identity"
+    }  # fmt: skip
+    used = {name for node in graph.node for name in node.input}
+    outputs = {output.name for output in graph.output}
+    assert {name for node in graph.node for name in node.output} <= used | outputs
+
+
+def test_shipped_file_is_the_one_that_the_provenance_names() -> None:
+    """The hash, the licence and the source stand beside the file."""
+    folder = files("okng").joinpath("backbones")
+    provenance = json.loads(folder.joinpath("efficientnet_lite0.json").read_text("utf-8"))
+    graph = folder.joinpath("efficientnet_lite0.onnx").read_bytes()
+    assert sha256(graph).hexdigest() == provenance["sha256"]
+    assert provenance["licence"] == "Apache-2.0"
+    assert re.fullmatch("[0-9a-f]{64}", provenance["source"]["sha256"])
+    licence = folder.joinpath(provenance["licence_file"]).read_text("utf-8")
+    assert all(line in licence for line in provenance["copyright"])
+
+
+def test_unknown_backbone_lists_those_there_are() -> None:
+    """A wrong name is answered with the right ones."""
+    assert "efficientnet_lite0" in backbone_names()
+    with pytest.raises(BadSetting, match="efficientnet_lite0"):
+        load_backbone("resnet18")
+    with pytest.raises(BadSetting, match="choose from"):
+        load_backbone("../backbones/efficientnet_lite0")
+
+
+def test_unknown_stage_lists_those_there_are(backbone: Backbone) -> None:
+    """A wrong stage is answered with the right ones."""
+    assert backbone.stage("stride8").channels == 40
+    with pytest.raises(BadSetting, match="stride4, stride8, stride16"):
+        backbone.stage("stride32")
+
+
+@pytest.mark.parametrize("damage", ["graph", "missing", "card", "fields"])
+def test_damaged_backbone_is_refused(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
+) -> None:
+    """A changed graph, a missing one and a broken provenance file are BadModel, never used."""
+    card = tmp_path / "own.json"
+    card.write_text(json.dumps({"sha256": backbone.sha256, "licence": "x", "stages": []}))
+    graph = tmp_path / "own.onnx"
+    graph.write_bytes(backbone.onnx)
+    monkeypatch.setattr(backbone_module, "_places", lambda: (tmp_path,))
+    assert load_backbone("own").sha256 == backbone.sha256
+    if damage == "graph":
+        graph.write_bytes(backbone.onnx[:-1] + b"\0")
+    elif damage == "missing":
+        graph.unlink()
+    else:
+        card.write_text("{" if damage == "card" else '{"sha256": ""}')
+    with pytest.raises(BadModel, match="install"):
+        load_backbone("own")
+
+
+def random_weights(seed: int, last_block: int) -> Arrays:
+    """Make a state dict of the first blocks, of any values, named as the reference names them."""
+    rng = np.random.default_rng(seed)
+    weights: Arrays = {}
+
+    def add(convolution: str, norm: str, *shape: int) -> None:
+        weights[f"{convolution}.weight"] = rng.normal(0, 0.3, shape).astype(np.float32)
+        for name, low, high in (
+            ("weight", -2, 2), ("bias", -1, 1), ("running_mean", -1, 1), ("running_var", 0.01, 3),
+        ):  # fmt: skip
+            values = rng.uniform(low, high, shape[0]).astype(np.float32)
+            weights[f"{norm}.{name}"] = values
+
+    add("_conv_stem", "_bn0", 32, 3, 3, 3)
+    channels = 32
+    for index, stage in enumerate(_blocks(last_block)):
+        prefix, wide = f"_blocks.{index}", channels * stage.expand
+        if stage.expand != 1:
+            add(f"{prefix}._expand_conv", f"{prefix}._bn0", wide, channels, 1, 1)
+        add(f"{prefix}._depthwise_conv", f"{prefix}._bn1", wide, 1, stage.kernel, stage.kernel)
+        add(f"{prefix}._project_conv", f"{prefix}._bn2", stage.channels, wide, 1, 1)
+        channels = stage.channels
+    return weights
+
+
+def _blocks(last: int) -> Iterator:  # type: ignore[type-arg]
+    rows = [stage for stage in STAGES for _ in range(stage.repeats)]
+    return iter(rows[: last + 1])
+
+
+def unfolded(x: NDArray, weights: Mapping[str, NDArray], convolution: str, norm: str, stride: int):  # type: ignore[type-arg,no-untyped-def]
+    """Convolve with SAME padding, then normalise: the definition, in float64, by loops.
+
+    `x` is `[C, H, W]`; batch norm is Ioffe & Szegedy 2015, algorithm 1, with running statistics.
+    """
+    kernel = weights[f"{convolution}.weight"].astype(np.float64)
+    out, per_group, size, _ = kernel.shape
+    _, height, width = x.shape
+    pad_y = max((-(-height // stride) - 1) * stride + size - height, 0)
+    pad_x = max((-(-width // stride) - 1) * stride + size - width, 0)
+    x = np.pad(x, ((0, 0), (pad_y // 2, pad_y - pad_y // 2), (pad_x // 2, pad_x - pad_x // 2)))
+    y = np.zeros((out, -(-height // stride), -(-width // stride)))
+    for row in range(y.shape[1]):
+        for column in range(y.shape[2]):
+            window = x[:, row * stride :, column * stride :][:, :size, :size]
+            if per_group == x.shape[0]:
+                y[:, row, column] = np.tensordot(kernel, window, axes=3)
+            else:
+                y[:, row, column] = (kernel[:, 0] * window).sum((1, 2))
+    mean, variance = weights[f"{norm}.running_mean"], weights[f"{norm}.running_var"]
+    gain, bias = weights[f"{norm}.weight"], weights[f"{norm}.bias"]
+    normal = (y - mean[:, None, None]) / np.sqrt(variance[:, None, None] + EPSILON)
+    return normal * gain[:, None, None] + bias[:, None, None]
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    height=st.sampled_from([4, 8, 12]),
+    width=st.sampled_from([4, 8, 12]),
+)
+def test_folding_batch_norm_changes_nothing(seed: int, height: int, width: int) -> None:
+    """With any weights, stem and first block equal convolutions followed by batch norms."""
+    weights = random_weights(seed, last_block=0)
+    image = np.random.default_rng(seed).integers(0, 256, (3, height, width))
+    x = np.clip(unfolded((image - 127.5) / 127.5, weights, "_conv_stem", "_bn0", 2), 0, 6)
+    depthwise = unfolded(x, weights, "_blocks.0._depthwise_conv", "_blocks.0._bn1", 1)
+    expected = unfolded(
+        np.clip(depthwise, 0, 6), weights, "_blocks.0._project_conv", "_blocks.0._bn2", 1
+    )
+    graph = feature_graph(weights, 1.0, {0: "stride2"}).SerializeToString()
+    found = run(graph, image[None].astype(np.float32))["stride2"][0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_equal_weights_give_equal_bytes() -> None:
+    """Building twice gives the same file, byte for byte."""
+    first, second = (
+        feature_graph(random_weights(3, 2), 1.0, {1: "stride4"}).SerializeToString()
+        for _ in range(2)
+    )
+    assert first == second
