@@ -1,0 +1,87 @@
+"""Choose a few points that lie close to all others."""
+
+import numpy as np
+
+from okng.domain.arrays import Array, Floats
+
+_CANDIDATES = 256
+_BLOCK = 4096
+
+
+def greedy_k_center(points: Floats, count: int, rng: np.random.Generator) -> Array:
+    """Choose `count` points so that the farthest other point is near one of them.
+
+    Farthest-first traversal (Gonzalez 1985), at most twice the optimal radius; it is the
+    minimax facility location of Roth et al. 2022 (arXiv:2106.08265), equation 5 and algorithm 1.
+
+    The order is that of choosing one at a time, but the distances of all points are brought up to
+    date for many choices at once: as long as the farthest of the candidates (the points that were
+    farthest at the last update) is no nearer than the nearest candidate then was, no other point
+    can be farther.
+
+    Args:
+        points: float32 `[n, d]`.
+        count: how many to choose; all where n is not larger.
+        rng: chooses the first.
+
+    Returns:
+        int64 `[min(count, n)]`, indices in the order of choice, all different.
+    """
+    n = len(points)
+    if count >= n:
+        return np.arange(n)
+    squares = np.einsum("ij,ij->i", points, points)
+    extended = np.concatenate([points, np.ones((n, 1), np.float32)], axis=1)
+    nearest = np.full(n, np.inf, np.float32)
+    chosen = np.array([rng.integers(n)])
+    _bring_near(nearest, extended, squares, chosen)
+    while len(chosen) < count:
+        width = min(_CANDIDATES, n)
+        candidates = np.argpartition(nearest, n - width)[n - width :]
+        picks = _pick(points[candidates], nearest[candidates], count - len(chosen))
+        new = candidates[picks]
+        _bring_near(nearest, extended, squares, new)
+        chosen = np.concatenate([chosen, new])
+    return chosen
+
+
+def _pick(candidates: Floats, nearest: Floats, count: int) -> list[int]:
+    """Choose farthest-first among the candidates while no other point can be farther."""
+    floor = nearest.min()
+    squares = np.einsum("ij,ij->i", candidates, candidates)
+    distances = squares[:, None] - 2 * (candidates @ candidates.T) + squares
+    nearest = nearest.copy()
+    picks: list[int] = []
+    while len(picks) < min(count, len(candidates)):
+        farthest = int(nearest.argmax())
+        if picks and nearest[farthest] < floor:
+            break
+        picks.append(farthest)
+        np.minimum(nearest, distances[farthest], out=nearest)
+        nearest[farthest] = -np.inf  # rounding must not let a point be chosen twice
+    return picks
+
+
+def _bring_near(nearest: Floats, extended: Floats, squares: Floats, new: Array) -> None:
+    """Lower each point's squared distance to the nearest chosen point, given new ones."""
+    centres = np.concatenate([-2 * extended[new, :-1], squares[new, None]], axis=1)
+    for start in range(0, len(nearest), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        distances = (centres @ extended[block].T).min(axis=0) + squares[block]
+        np.minimum(nearest[block], distances, out=nearest[block])
+    nearest[new] = -np.inf
+
+
+def random_projection(points: Floats, dimensions: int, rng: np.random.Generator) -> Floats:
+    """Project to fewer dimensions with distances kept on average (Johnson & Lindenstrauss 1984).
+
+    Args:
+        points: float32 `[n, d]`.
+        dimensions: how many to keep; the points themselves where d is not larger.
+    """
+    d = points.shape[1]
+    if dimensions >= d:
+        return points
+    matrix = rng.standard_normal((d, dimensions), dtype=np.float32) / np.sqrt(dimensions)
+    projected: Floats = points @ matrix.astype(np.float32)
+    return projected

@@ -1,0 +1,321 @@
+"""From an image file's bytes to the pixels that a graph takes: decode, crop, resize, mask."""
+
+import base64
+import binascii
+import io
+import stat
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from okng.domain.arrays import Array, Mask, Pixels
+from okng.domain.errors import BadImage, BadModel, BadSetting
+from okng.domain.view import MASKED, Box, View
+
+MAX_PIXELS = 100_000_000
+"""Default limit on width x height, checked before decoding."""
+
+FORMATS = "JPEG, PNG, BMP, TIFF or WebP"
+
+_BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest that an uncompressed image needs
+_ORIENTATION = 0x0112
+_BITS_PER_SAMPLE = 258
+
+# What Pillow's plugins were seen to raise, or may, on damaged files.
+_PILLOW_RAISES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode an image file to uint8 `[H, W, 3]`, RGB, upright, contiguous.
+
+    The content decides the format, not a file's name. What is not 8-bit RGB is converted:
+
+    - EXIF (and TIFF) orientation is applied.
+    - Grey becomes three equal channels, black-and-white 0 and 255, a palette its colours.
+    - Alpha is dropped: the colours stay as the file stores them, as in OpenCV and in camera
+      software, so that transparency cannot move a score.
+    - CMYK becomes RGB by Pillow's plain formula, without a colour profile; profiles are ignored.
+    - 16-bit values are divided by 256 (12-bit TIFF by 16) and rounded down; never stretched to
+      the image's own range, so that brightness stays comparable between images.
+    - Of a JPEG that carries further pictures (MPO), the first is taken.
+
+    Raises:
+        BadImage: empty, of another format, larger than `max_pixels`, animated or of several
+            pages, 32-bit, truncated or damaged.
+    """
+    image = _open(data, max_pixels)
+    mode = image.mode
+    if mode.startswith("I;16") or (mode == "I" and image.format == "PNG"):
+        shift = 4 if _is_12_bit(image) else 8
+        grey = np.minimum(np.asarray(image).astype(np.uint16) >> shift, 255).astype(np.uint8)
+        return _upright(np.repeat(grey[..., None], 3, axis=2), image)
+    if mode in ("I", "F"):
+        raise BadImage(
+            "32-bit image: its range is unknown, so brightness could not be compared between "
+            "images; save it with 8 or 16 bits per channel"
+        )
+    return _upright(_rgb(image), image)
+
+
+def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> Mask:
+    """Decode a mask to bool `[H, W]`: True where any colour channel is not zero.
+
+    Alpha is ignored; 16- and 32-bit values count as they are stored, so a 1 is True.
+
+    Raises:
+        BadImage: as `decode`, but 32-bit masks are taken.
+    """
+    image = _open(data, max_pixels)
+    if image.mode.startswith("I;16") or image.mode in ("1", "L", "I", "F"):
+        return _upright(np.asarray(image).astype(np.bool_), image)
+    marked: Mask = np.any(_rgb(image), axis=2)
+    return _upright(marked, image)
+
+
+def read(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Read an image file's bytes; no more of them than `max_pixels` can need.
+
+    Raises:
+        BadImage: missing, not a plain file, not readable or too large; names the file.
+    """
+    limit = max_pixels * _BYTES_PER_PIXEL + 2**20
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            kind = "a folder" if path.is_dir() else "not a plain file"
+            raise BadImage(f"{path}: {kind}; name an image file")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise BadImage(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadImage(f"{path}: cannot be read ({reason})") from error
+    if len(data) > limit:
+        raise BadImage(f"{path}: larger than {limit:,} bytes; scale it down or crop it")
+    return data
+
+
+def decode_file(path: Path, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Read and decode an image file; see `decode`.
+
+    Raises:
+        BadImage: it cannot be read or decoded; names the file.
+    """
+    data = read(path, max_pixels)
+    try:
+        return decode(data, max_pixels)
+    except BadImage as error:
+        raise BadImage(f"{path}: {error}") from error
+
+
+class Preparer:
+    """Bring pixels into a view: crop, resize and mask, as every graph of the model expects it."""
+
+    def __init__(self, view: View) -> None:
+        """Check the view and decode its mask.
+
+        Raises:
+            BadSetting: a size is not positive, or the region of interest begins before 0.
+            BadModel: the mask is damaged or not of the view's size.
+        """
+        roi = view.roi
+        if view.width < 1 or view.height < 1:
+            raise BadSetting(f"a view of {view.width} x {view.height}: both must be at least 1")
+        if roi and (min(roi.x, roi.y) < 0 or min(roi.width, roi.height) < 1):
+            raise BadSetting(f"{roi}: x and y must be at least 0, width and height at least 1")
+        self.view = view
+        self._mask = None if view.mask_png is None else _mask_of(view, view.mask_png)
+        self._hidden = None if self._mask is None else ~self._mask
+
+    @property
+    def mask(self) -> Mask | None:
+        """What is inspected: bool `[view.height, view.width]`; None where everything is."""
+        return self._mask
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Return uint8 `[view.height, view.width, 3]`; `pixels` (`[H, W, 3]`) stay as they are.
+
+        Resized by area averaging (cv2.INTER_AREA) where neither side grows, otherwise bilinearly
+        (cv2.INTER_LINEAR).
+
+        Raises:
+            BadImage: the image does not contain the region of interest.
+        """
+        view = self.view
+        if view.roi is not None:
+            pixels = crop(pixels, view.roi)
+        height, width = pixels.shape[:2]
+        if (height, width) != (view.height, view.width):
+            shrinks = view.height <= height and view.width <= width
+            how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            pixels = cv2.resize(pixels, (view.width, view.height), interpolation=how).astype(
+                np.uint8, copy=False
+            )
+        elif self._hidden is not None:
+            pixels = pixels.copy()
+        if self._hidden is not None:
+            pixels[self._hidden] = MASKED
+        return np.ascontiguousarray(pixels)
+
+
+def crop(pixels: Array, roi: Box) -> Array:
+    """Cut `roi` from `[H, W, ...]`; returns a view of the same memory.
+
+    Raises:
+        BadImage: the image does not contain it.
+    """
+    height, width = pixels.shape[:2]
+    right, bottom = roi.x + roi.width, roi.y + roi.height
+    if right > width or bottom > height:
+        raise BadImage(
+            f"the image is {width} x {height}, but the region of interest reaches to "
+            f"{right} x {bottom} (x={roi.x}, y={roi.y}, {roi.width} x {roi.height}); inspect "
+            "images of the size that the model was trained on"
+        )
+    return pixels[roi.y : bottom, roi.x : right]
+
+
+def mask_png_from(mask: Mask, width: int, height: int, roi: Box | None = None) -> str:
+    """Return `View.mask_png`: base64 of a grey PNG, 255 where the part is inspected, else 0.
+
+    `mask` is bool `[H, W]` over the original image; it is cropped to `roi` and resized to
+    `width` x `height`. A pixel is inspected where at least half of what it covers is.
+
+    Raises:
+        BadImage: the mask is smaller than `roi`.
+        BadSetting: it would hide everything.
+    """
+    part = (mask if roi is None else crop(mask, roi)).astype(np.float32)
+    shrinks = height <= part.shape[0] and width <= part.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    shown = np.asarray(cv2.resize(part, (width, height), interpolation=how)) >= 0.5
+    if not shown.any():
+        raise BadSetting("the mask hides everything; what is to be inspected must not be black")
+    file = io.BytesIO()
+    Image.fromarray(np.where(shown, 255, 0).astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _mask_of(view: View, mask_png: str) -> Mask:
+    try:
+        mask = decode_mask(base64.b64decode(mask_png, validate=True))
+    except (BadImage, binascii.Error, ValueError) as error:
+        raise BadModel(f"the view's mask is damaged ({error}); train the model again") from error
+    if mask.shape != (view.height, view.width):
+        raise BadModel(
+            f"the view's mask is {mask.shape[1]} x {mask.shape[0]}, the view {view.width} x "
+            f"{view.height}; train the model again"
+        )
+    return mask
+
+
+def _open(data: bytes, max_pixels: int) -> ImageFile:
+    """Open and load one image, or refuse it."""
+    opener = _opener(data)
+    try:
+        image = opener(io.BytesIO(data))
+        width, height = image.size
+        if width * height > max_pixels:
+            raise BadImage(
+                f"{width} x {height} is more than {max_pixels:,} pixels; scale the image down or "
+                "crop it"
+            )
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            raise BadImage(f"animated or of several pages ({frames}); save one image per file")
+        image.load()
+    except BadImage:
+        raise
+    except _PILLOW_RAISES as error:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError | AttributeError | LookupError):
+            reason = "its structure makes no sense"
+        raise BadImage(f"truncated or damaged ({reason}); save it again") from error
+    return image
+
+
+class _Tiff(TiffImageFile):
+    """TIFF without the process's limit on size, which this reader alone checks once more."""
+
+    def load_prepare(self) -> None:
+        if self._im is None:
+            self.im = Image.new(self.mode, self._tile_size, None).im
+        ImageFile.load_prepare(self)
+
+
+def _opener(data: bytes) -> type[ImageFile]:
+    """Choose Pillow's reader by content.
+
+    Readers are called directly, not through `Image.open`, whose warnings and limits on size are
+    the process's and not ours.
+    """
+    if not data:
+        raise BadImage("empty file (0 bytes); save the image again")
+    if data.startswith(b"\xff\xd8\xff"):
+        return JpegImageFile
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return _Tiff
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return WebPImageFile
+    if data.startswith(b"BM"):
+        return BmpImageFile
+    raise BadImage(f"not a {FORMATS} image (its content decides, not its name); convert it")
+
+
+def _is_12_bit(image: ImageFile) -> bool:
+    return isinstance(image, TiffImageFile) and image.tag_v2.get(_BITS_PER_SAMPLE) == (12,)
+
+
+def _rgb(image: ImageFile) -> Pixels:
+    """Return uint8 `[H, W, 3]`, writable."""
+    if image.mode == "RGB":
+        return np.array(image)
+    try:
+        straight = {"RGBa": "RGBA", "La": "LA"}.get(image.mode)
+        return np.array((image.convert(straight) if straight else image).convert("RGB"))
+    except _PILLOW_RAISES as error:
+        raise BadImage(
+            f"its colours ({image.mode}) cannot be converted to RGB; save it as RGB or grey"
+        ) from error
+
+
+def _upright(array: Array, image: ImageFile) -> Array:
+    """Turn `[H, W, ...]` as the EXIF orientation (1 to 8) says."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except _PILLOW_RAISES as error:
+        raise BadImage(f"its EXIF data is damaged ({error}); save it without") from error
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return np.ascontiguousarray(array)

@@ -1,0 +1,164 @@
+"""Train a head on the features of a frozen backbone: what `memory` and `gaussian` share.
+
+Every image passes the backbone once. To cross-fit, the features are kept in a temporary file and
+read one image at a time, so memory does not grow with the number of images.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import IO, Annotated, Literal, Protocol
+
+import numpy as np
+from onnx import ModelProto
+from pydantic import BaseModel, ConfigDict, Field
+
+from okng.domain.arrays import Floats, Mask, Scores
+from okng.domain.ports import Images, Progress, Runtime, Session, Trained
+from okng.graphs.features import Features
+from okng.graphs.heads import MapScoring, join
+
+
+class FrozenConfig(BaseModel):
+    """Settings of every detector that stands on a frozen backbone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: Annotated[str, Field(title="Backbone", description="The frozen network.")] = (
+        "efficientnet_lite0"
+    )
+    stages: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Stages",
+            description="Outputs of the backbone that are concatenated.",
+            min_length=1,
+            max_length=8,
+        ),
+    ] = ("stride8", "stride16")
+    cell_px: Annotated[
+        Literal[4, 8, 16, 32],
+        Field(
+            title="Cell",
+            description="Side of a map cell in pixels of the graph's input; smaller cells show "
+            "finer defects and cost more.",
+        ),
+    ] = 16
+    score_share: Annotated[
+        float,
+        Field(
+            title="Score share",
+            description="The score is the mean of this share of the map, its highest cells; "
+            "0 is the maximum.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.03
+    blur_cells: Annotated[
+        float,
+        Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
+    ] = 0.8
+    seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
+
+    def scoring(self, inspected: Mask) -> MapScoring:
+        return MapScoring(self.score_share, self.blur_cells, inspected)
+
+
+class HeadTrainer(Protocol):
+    """Makes a head from the features of good images."""
+
+    def fit(self, features: Iterator[Floats], count: int) -> ModelProto:
+        """Build a head.
+
+        Args:
+            features: float32 `[C, h, w]` for each image, to be taken once.
+            count: how many there will be.
+        """
+        ...
+
+
+def train_head(
+    head: HeadTrainer,
+    features: Features,
+    runtime: Runtime,
+    images: Images,
+    folds: Sequence[int] | None,
+    progress: Progress,
+) -> tuple[ModelProto, Scores | None]:
+    """Pass every image through the backbone once, fit the head, and cross-fit where folds are given.
+
+    Returns:
+        The head, and the cross-fitted raw scores, float64 `[n]`, or None.
+    """
+    session = runtime.load(features.graph.SerializeToString())
+    stream = _features_of(session, images, progress)
+    if folds is None:
+        return head.fit(stream, len(images)), None
+    shape = (features.channels, features.rows, features.columns)
+    with tempfile.TemporaryFile(prefix="okng-features-") as file:
+        kept = _KeptFeatures(file, shape, len(images))
+        for item in stream:
+            kept.append(item)
+        return head.fit(kept.of(range(len(images))), len(images)), _cross_fit(
+            head, kept, runtime, folds, progress
+        )
+
+
+def inspected_cells(inspected: Mask, features: Features) -> Mask:
+    """Return bool `[rows, columns]`: the cells of which at least one pixel is inspected."""
+    rows, columns = features.rows, features.columns
+    height, width = inspected.shape
+    blocks = inspected.reshape(rows, height // rows, columns, width // columns)
+    cells: Mask = blocks.any(axis=(1, 3))
+    return cells
+
+
+def whole_graph(features: Features, head: ModelProto, height: int, width: int) -> bytes:
+    return join(features, head, height, width).SerializeToString(deterministic=True)
+
+
+def _features_of(session: Session, images: Images, progress: Progress) -> Iterator[Floats]:
+    for i in range(len(images)):
+        yield session.run({"image": images[i][None]})["features"][0]
+        progress("features", i + 1, len(images))
+
+
+def _cross_fit(
+    head: HeadTrainer,
+    kept: "_KeptFeatures",
+    runtime: Runtime,
+    folds: Sequence[int],
+    progress: Progress,
+) -> Scores:
+    """Score each image with a head that was fitted without its fold."""
+    scores = np.full(len(folds), np.nan)
+    done = 0
+    for fold in sorted(set(folds)):
+        rest = [i for i, other in enumerate(folds) if other != fold]
+        session = runtime.load(head.fit(kept.of(rest), len(rest)).SerializeToString())
+        for i in (i for i, own in enumerate(folds) if own == fold):
+            scores[i] = float(session.run({"features": kept[i][None]})["score"][0])
+            done += 1
+            progress("cross-fit", done, len(folds))
+    return scores
+
+
+class _KeptFeatures:
+    """Feature maps in a file, read back one at a time."""
+
+    def __init__(self, file: IO[bytes], shape: tuple[int, int, int], count: int) -> None:
+        self._file = file
+        self._shape = shape
+        self._bytes = int(np.prod(shape)) * 4
+        self._count = 0
+        self._total = count
+
+    def append(self, features: Floats) -> None:
+        self._file.write(np.ascontiguousarray(features, np.float32).tobytes())
+        self._count += 1
+
+    def __getitem__(self, index: int) -> Floats:
+        self._file.seek(index * self._bytes)
+        return np.frombuffer(self._file.read(self._bytes), np.float32).reshape(self._shape)
+
+    def of(self, indices: Sequence[int]) -> Iterator[Floats]:
+        return (self[i] for i in indices)

@@ -1,0 +1,123 @@
+"""`gaussian`: the Mahalanobis distance to a Gaussian of each position's own.
+
+PaDiM (Defard et al. 2021, arXiv:2011.08785): the fast choice for parts that always lie the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+from onnx import ModelProto
+from pydantic import Field
+
+from okng.detectors.frozen import FrozenConfig, inspected_cells, train_head, whole_graph
+from okng.domain.arrays import Array, Floats, Mask
+from okng.domain.errors import BadSetting
+from okng.domain.ports import Images, Progress, Runtime, Trained
+from okng.graphs.backbone import load_backbone
+from okng.graphs.features import feature_graph
+from okng.graphs.heads import gaussian_head
+
+_LARGEST_GRAPH = 256 * 2**20
+"""Bytes of whitening matrices above which the settings are refused."""
+
+
+class GaussianConfig(FrozenConfig):
+    """Settings of the `gaussian` detector."""
+
+    channels: Annotated[
+        int,
+        Field(
+            title="Channels",
+            description="How many randomly chosen feature channels each Gaussian has (section "
+            "III-C of the paper); all where the features have no more.",
+            ge=1,
+            le=1024,
+        ),
+    ] = 100
+    shrinkage: Annotated[
+        float,
+        Field(
+            title="Shrinkage",
+            description="Share of the covariance pooled over all positions in each position's own; "
+            "steadies it where images are few.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.1
+    ridge: Annotated[
+        float,
+        Field(
+            title="Ridge",
+            description="Added to the covariance's diagonal, as a share of its mean variance.",
+            gt=0,
+            le=1,
+        ),
+    ] = 0.01
+
+
+class Gaussian:
+    """The position-wise Gaussian detector; see `GaussianConfig`."""
+
+    Config: ClassVar = GaussianConfig
+
+    def __init__(self, config: GaussianConfig, runtime: Runtime) -> None:
+        self._config = config
+        self._runtime = runtime
+
+    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+        """Estimate the Gaussians; see `okng.domain.ports.Detector`."""
+        config = self._config
+        height, width = images.inspected.shape
+        features = feature_graph(
+            load_backbone(config.backbone), config.stages, config.cell_px, height, width
+        )
+        kept = min(config.channels, features.channels)
+        size = features.rows * features.columns * kept * kept * 4
+        if size > _LARGEST_GRAPH:
+            raise BadSetting(
+                f"{features.rows}x{features.columns} cells with {kept} channels need a graph of "
+                f"{size >> 20} MiB; take larger cells (cell_px), fewer channels or a smaller size"
+            )
+        trainer = _GaussianTrainer(config, inspected_cells(images.inspected, features))
+        head, scores = train_head(trainer, features, self._runtime, images, folds, progress)
+        facts = {"channels": kept, "cell_px": config.cell_px}
+        return Trained(whole_graph(features, head, height, width), scores, facts)
+
+
+class _GaussianTrainer:
+    def __init__(self, config: GaussianConfig, cells: Mask) -> None:
+        self._config = config
+        self._cells = cells
+
+    def fit(self, features: Iterator[Floats], count: int) -> ModelProto:
+        config = self._config
+        rng = np.random.default_rng(config.seed)
+        first = next(features)
+        kept = min(config.channels, len(first))
+        chosen = np.sort(rng.choice(len(first), kept, replace=False))
+        total = np.zeros((self._cells.size, kept))
+        products = np.zeros((self._cells.size, kept, kept), np.float32)
+        # Moments are taken about the first image: near the mean, so float32 sums lose nothing.
+        origin = first.reshape(len(first), -1)[chosen].T
+        for item in features:
+            x = item.reshape(len(first), -1)[chosen].T - origin
+            total += x
+            products += x[:, :, None] * x[:, None, :]
+        centre = total / count
+        covariance = products / count - centre[:, :, None] * centre[:, None, :]
+        whitening = _whitening(covariance, config.shrinkage, config.ridge)
+        mean = (origin + centre).astype(np.float32)
+        scoring = config.scoring(self._cells)
+        return gaussian_head(len(first), chosen, mean, whitening, scoring)
+
+
+def _whitening(covariance: Array, shrinkage: float, ridge: float) -> Floats:
+    """Return W `[n, d, d]` with W W^T the inverse of each regularised covariance."""
+    pooled = covariance.mean(axis=0)
+    mixed = (1 - shrinkage) * covariance + shrinkage * pooled
+    variance = float(np.trace(pooled)) / len(pooled)
+    mixed += np.eye(len(pooled)) * max(ridge * variance, np.finfo(np.float32).eps)
+    inverse = np.linalg.inv(np.linalg.cholesky(mixed))
+    whitening: Floats = np.ascontiguousarray(inverse.transpose(0, 2, 1), np.float32)
+    return whitening
