@@ -1,7 +1,6 @@
 """Images that show the same part again."""
 
 import io
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from PIL import Image
 
 from okng.algorithms.duplicates import group_near_duplicates, thumbnail
 from okng.algorithms.pixels import decode, decode_file
-
-DATA = Path(os.environ.get("OKNG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def parts(n: int, seed: int = 0, sigma: float = 6.0) -> np.ndarray:
@@ -121,9 +118,7 @@ def test_blocks_of_rows_see_each_other() -> None:
     assert ids[600] == ids[1199]
 
 
-@pytest.mark.data
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"the public datasets are not at {DATA}")
-def test_real_bottles_are_different_and_their_copies_are_not() -> None:
+def test_real_bottles_are_different_and_their_copies_are_not(okng_data: Path) -> None:
     """Of 209 real bottles none is merged, and 60 re-encoded copies all are."""
-    bottles = [decode_file(path) for path in sorted((DATA / "bottle/train/good").iterdir())]
+    bottles = [decode_file(path) for path in sorted((okng_data / "bottle/train/good").iterdir())]
     assert groups_of([*bottles, *map(jpeg, bottles[:60])]) == [*range(209), *range(60)]

@@ -13,6 +13,7 @@ from okng.algorithms.heatmap import (
 from okng.domain.calibration import Calibration, Method
 from okng.domain.view import Box
 
+
 def _near(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
     """Return where the picture has a colour, but for the soft edges of a line."""
     return (np.abs(picture.astype(int) - colour) < 60).all(axis=2)

@@ -56,7 +56,7 @@ class FrozenConfig(BaseModel):
     blur_cells: Annotated[
         float,
         Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
-    ] = 0.8
+    ] = 0.4
     seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
 
     def scoring(self, inspected: Mask) -> MapScoring:

@@ -1,0 +1,117 @@
+"""The evaluation report: one HTML file that needs nothing else, and the same as JSON."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from okng.domain.arrays import Mask, Pixels
+from okng.domain.dataset import GOOD
+from okng.domain.evaluation import Evaluation, Shelf
+from okng.domain.verdict import Verdict
+from okng.reports import charts
+from okng.reports.gallery import cards
+from okng.reports.pages import environment
+
+DEFECTIVE = "defective"
+
+
+def to_json(evaluation: Evaluation) -> str:
+    """Return the figures as JSON; the same content as the HTML, without the pictures."""
+    return json.dumps(evaluation.record(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def to_html(
+    evaluation: Evaluation,
+    load_image: Callable[[Path], Pixels],
+    load_mask: Callable[[Path], Mask],
+) -> str:
+    """Return one self-contained HTML page; the few images of the gallery are read again."""
+    page = environment().get_template("evaluation.html.j2")
+    shelves = {}
+    for shelf in Shelf:
+        exhibits = [exhibit for exhibit in evaluation.exhibits if exhibit.shelf is shelf]
+        roi = evaluation.manifest.view.roi
+        shelves[shelf.name] = cards(exhibits, evaluation.calibration, roi, load_image, load_mask)
+    return page.render(
+        evaluation=evaluation,
+        manifest=evaluation.manifest,
+        calibration=evaluation.calibration,
+        noun=noun(evaluation),
+        headline=headline(evaluation),
+        summary=summary(evaluation),
+        histograms=_histograms(evaluation),
+        roc=_roc(evaluation),
+        shelves=shelves,
+        Verdict=Verdict,
+        interval=charts.interval,
+    )
+
+
+def noun(evaluation: Evaluation) -> str:
+    """Return what is counted: parts, or images where several show the same part."""
+    return "parts" if evaluation.parts == len(evaluation.images) else "images"
+
+
+def headline(evaluation: Evaluation) -> str:
+    """Say in one sentence what a line manager asks first."""
+    escapes, judged = evaluation.escapes, evaluation.overkill.total
+    if escapes.total:
+        stopped = escapes.total - escapes.count
+        return f"{stopped} of {escapes.total} defective {noun(evaluation)} were stopped."
+    if judged:
+        passed = evaluation.confusion[GOOD][Verdict.OK]
+        return f"{passed} of {judged} good {noun(evaluation)} passed."
+    return "Nothing could be judged."
+
+
+def summary(evaluation: Evaluation) -> list[str]:
+    """Say the rest in plain words: one sentence for each class, one for failures."""
+    good, bad = evaluation.confusion[GOOD], evaluation.confusion[DEFECTIVE]
+    sentences = []
+    if evaluation.escapes.total:
+        escaped = bad[Verdict.OK]
+        sentences.append(
+            f"{_were(bad[Verdict.NG])} called NG and {_were(bad[Verdict.REVIEW]).lower()} sent to "
+            f"review; {escaped or 'none'} escaped as OK."
+        )
+    else:
+        sentences.append("The sample holds no defective part: escapes are unknown.")
+    total = evaluation.overkill.total
+    if total:
+        sentences.append(
+            f"Of {total} good {noun(evaluation)}, {good[Verdict.OK]} passed, "
+            f"{good[Verdict.REVIEW] or 'none'} went to review and "
+            f"{_were(good[Verdict.NG]).lower()} wrongly called NG."
+        )
+    else:
+        sentences.append("The sample holds no good part: overkill is unknown.")
+    if failed := len(evaluation.errors):
+        sentences.append(f"{failed} of {len(evaluation.images)} images could not be inspected.")
+    return sentences
+
+
+def _were(count: int) -> str:
+    return "None was" if not count else f"{count} {'was' if count == 1 else 'were'}"
+
+
+def _histograms(evaluation: Evaluation) -> Mapping[str, str]:
+    """Draw the scores for a wide and for a narrow window."""
+    scored = [(r.label == GOOD, r.score) for r in evaluation.images if r.score is not None]
+    good = [score for is_good, score in scored if is_good]
+    bad = [score for is_good, score in scored if not is_good]
+    limits = evaluation.calibration.review_threshold, evaluation.calibration.ng_threshold
+    return {
+        "wide": charts.histogram(good, bad, *limits),
+        "narrow": charts.histogram(good, bad, *limits, width=charts.NARROW),
+    }
+
+
+def _roc(evaluation: Evaluation) -> str | None:
+    """Draw the curve and both thresholds; None where a class is missing."""
+    good, bad = evaluation.overkill.total, evaluation.escapes.total
+    if not evaluation.roc or not good or not bad:
+        return None
+    clean, faulty = evaluation.confusion[GOOD], evaluation.confusion[DEFECTIVE]
+    ng = clean[Verdict.NG] / good, faulty[Verdict.NG] / bad
+    review = ng[0] + clean[Verdict.REVIEW] / good, ng[1] + faulty[Verdict.REVIEW] / bad
+    return charts.roc(evaluation.roc, review, ng)

@@ -1,0 +1,48 @@
+"""What all reports share: the templates and how figures are written."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from okng.domain.evaluation import Rate
+
+_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_GONE = "\N{EN DASH}"
+
+
+def environment() -> Environment:
+    """Return the templates; whatever a user named is escaped."""
+    environment = Environment(
+        loader=PackageLoader("okng.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "share": share, "figure": figure, "ms": ms}
+    return environment
+
+
+def percent(value: float | None) -> str:
+    """Write a share as per cent; never rounds to 0 or 100 what is neither."""
+    if value is None:
+        return _GONE
+    if value in (0.0, 1.0):
+        return f"{value * 100:.0f}{_SPACE}%"
+    digits = 1 if 0.001 <= value <= 0.999 else 2
+    return f"{min(max(value * 100, 0.01), 99.99):.{digits}f}{_SPACE}%"
+
+
+def share(rate: Rate) -> str:
+    """Write a rate's own value as per cent."""
+    return percent(rate.value)
+
+
+def figure(value: float | None) -> str:
+    """Write a figure between 0 and 1; never rounds up to 1."""
+    if value is None:
+        return _GONE
+    return f"{min(value, 0.9999):.4f}" if 0.9995 <= value < 1.0 else f"{value:.3f}"
+
+
+def ms(value: float) -> str:
+    """Write milliseconds with three significant figures or so."""
+    return f"{value:.1f}{_SPACE}ms" if value < 100 else f"{value:.0f}{_SPACE}ms"

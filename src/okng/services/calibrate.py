@@ -1,0 +1,220 @@
+"""Calibrate: from scores of parts that the graph has not seen to thresholds that promise."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from okng.algorithms.binomial import upper_bound
+from okng.algorithms.calibration import (
+    cost_threshold,
+    escape_threshold,
+    margin_threshold,
+    overkill_threshold,
+    parts_needed,
+)
+from okng.domain.arrays import Scores
+from okng.domain.calibration import Calibration, Evidence, Method, Promise
+from okng.domain.errors import BadSetting
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the thresholds should keep.
+
+    At most `max_overkill` of the good parts may not be called OK, with `confidence`. A part is NG
+    beyond the highest good score by `margin` times that score's distance from the median.
+    """
+
+    max_overkill: float = 0.01
+    confidence: float = 0.95
+    margin: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in ("max_overkill", "confidence"):
+            if not 0 < getattr(self, name) < 1:
+                raise BadSetting(f"{name} must lie between 0 and 1, not be {getattr(self, name)}")
+        if not 0 <= self.margin <= 100:
+            raise BadSetting(f"margin must lie between 0 and 100, not be {self.margin}")
+
+    @property
+    def parts_needed(self) -> int:
+        return parts_needed(self.max_overkill, self.confidence)
+
+
+@dataclass(frozen=True)
+class DefectWish:
+    """How labelled defects move the threshold: by what an escape costs, or by a bound on escapes.
+
+    An escape costs `escape_cost` times an overkill where `defect_rate` of all parts are defective;
+    or at most `max_escapes` of the defective parts may be called OK.
+    """
+
+    escape_cost: float | None = None
+    defect_rate: float = 0.05
+    max_escapes: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.escape_cost is None) == (self.max_escapes is None):
+            raise BadSetting("give either a cost of an escape or a bound on escapes, not both")
+        if self.escape_cost is not None and not 0 < self.escape_cost < 1e9:
+            raise BadSetting(f"the cost of an escape must be above 0, not {self.escape_cost}")
+        if self.max_escapes is not None and not 0 < self.max_escapes < 1:
+            raise BadSetting(f"max_escapes must lie between 0 and 1, not be {self.max_escapes}")
+        if not 0 < self.defect_rate < 1:
+            raise BadSetting(f"defect_rate must lie between 0 and 1, not be {self.defect_rate}")
+
+
+def calibrate(
+    good: Scores, wish: Wish, evidence: Evidence, graph_sha256: str, version: int = 1
+) -> Calibration:
+    """Set both thresholds by good parts alone.
+
+    Args:
+        good: float64 `[n]`, one raw score for each independent good part.
+        wish: what the thresholds should keep.
+        evidence: how the scores came about.
+        graph_sha256: the graph that the scores belong to.
+        version: of the calibration.
+    """
+    held_out = evidence is Evidence.HELD_OUT
+    method = Method.SPLIT_CONFORMAL if held_out else Method.CROSS_FITTED
+    found = overkill_threshold(good, wish.max_overkill, wish.confidence)
+    promise = Promise(
+        of="good",
+        rate=found.rate,
+        confidence=wish.confidence,
+        exact=held_out,
+        method=method,
+        n=found.n,
+        wanted=wish.max_overkill,
+        missing=found.missing,
+    )
+    return Calibration(
+        version=version,
+        graph_sha256=graph_sha256,
+        review_threshold=found.threshold,
+        ng_threshold=max(found.threshold, margin_threshold(good, wish.margin)),
+        promises=(promise,),
+        good_scores=tuple(float(score) for score in np.sort(good)),
+        method=method,
+        ng_rule=_margin_rule(len(good), wish.margin),
+        created=_now(),
+        evidence=evidence,
+    )
+
+
+def recalibrate(old: Calibration, wish: Wish, version: int) -> Calibration:
+    """Set the thresholds of a trained model anew, from the scores kept with it."""
+    return calibrate(np.array(old.good_scores), wish, old.evidence, old.graph_sha256, version)
+
+
+def set_thresholds(
+    old: Calibration, review: float, ng: float | None, wish: Wish, version: int
+) -> Calibration:
+    """Take thresholds that somebody chose, and say what they promise on the good scores.
+
+    Raises:
+        BadSetting: they are not finite, or the NG threshold is below the other.
+    """
+    if not all(np.isfinite(value) for value in (review, ng or 0.0)):
+        raise BadSetting("thresholds must be finite numbers")
+    if ng is not None and ng < review:
+        raise BadSetting(
+            f"the NG threshold ({ng:g}) must not be below the review threshold ({review:g})"
+        )
+    good = np.array(old.good_scores)
+    moved = _moved(old, review, (_overkill_at(review, good, wish, Method.MANUAL),), wish, version)
+    return moved if ng is None else replace(moved, ng_threshold=ng, ng_rule="chosen by hand")
+
+
+def calibrate_on_defects(
+    old: Calibration, defective: Scores, defects: DefectWish, wish: Wish, version: int
+) -> Calibration:
+    """Set the review threshold by labelled defects that are not used for testing.
+
+    Args:
+        old: gives the good scores.
+        defective: float64 `[m]`, raw scores of defective parts.
+        defects: by cost, or by a bound on escapes.
+        wish: the confidence, and the margin of the NG threshold.
+        version: of the calibration.
+
+    Raises:
+        BadSetting: there are no defects, or too few for the bound.
+    """
+    if not len(defective):
+        raise BadSetting("there are no labelled defects among these images")
+    good = np.array(old.good_scores)
+    if defects.max_escapes is not None:
+        method = Method.ESCAPE_BOUND
+        found = escape_threshold(defective, defects.max_escapes, wish.confidence)
+        if not found.kept:
+            raise BadSetting(
+                f"{found.n} defective parts can promise at most {found.rate:.2%} escapes at "
+                f"{wish.confidence:.0%} confidence: add {found.missing} more, or ask for that"
+            )
+        review, wanted = found.threshold, defects.max_escapes
+        note = ""
+    else:
+        method = Method.COST
+        assert defects.escape_cost is not None
+        review = cost_threshold(good, defective, defects.escape_cost, defects.defect_rate)
+        wanted = 0.0
+        note = (
+            f"least cost where an escape costs {defects.escape_cost:g} overkills and "
+            f"{defects.defect_rate:.2%} of the parts are defective"
+        )
+    escaped = int((defective <= review).sum())
+    escapes = Promise(
+        of="defective",
+        rate=upper_bound(escaped, len(defective), wish.confidence),
+        confidence=wish.confidence,
+        exact=method is Method.ESCAPE_BOUND,
+        method=method,
+        n=len(defective),
+        wanted=wanted,
+    )
+    promises = (escapes, _overkill_at(review, good, wish, method))
+    return replace(_moved(old, review, promises, wish, version), note=note)
+
+
+def _overkill_at(threshold: float, good: Scores, wish: Wish, method: Method) -> Promise:
+    """Say what a threshold that was not chosen by order keeps: approximate, for it may have been
+    chosen after a look at these very scores."""
+    above = int((good > threshold).sum())
+    return Promise(
+        of="good",
+        rate=upper_bound(above, len(good), wish.confidence),
+        confidence=wish.confidence,
+        exact=False,
+        method=method,
+        n=len(good),
+        wanted=wish.max_overkill,
+    )
+
+
+def _moved(
+    old: Calibration, review: float, promises: tuple[Promise, ...], wish: Wish, version: int
+) -> Calibration:
+    """Return a calibration on the same evidence with another review threshold."""
+    ng = margin_threshold(np.array(old.good_scores), wish.margin)
+    return replace(
+        old,
+        version=version,
+        review_threshold=review,
+        ng_threshold=max(review, ng),
+        promises=promises,
+        method=promises[0].method,
+        ng_rule=_margin_rule(len(old.good_scores), wish.margin),
+        created=_now(),
+        note="",
+    )
+
+
+def _margin_rule(n: int, margin: float) -> str:
+    return f"{margin:.0%} further from the median than the highest of {n} good scores"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

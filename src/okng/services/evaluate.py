@@ -1,0 +1,315 @@
+"""Evaluate: inspect samples whose truth is known and count what became of them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from os.path import commonpath
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from okng.algorithms.binomial import clopper_pearson
+from okng.algorithms.heatmap import upsample
+from okng.algorithms.metrics import (
+    PixelScores,
+    auroc,
+    average_precision,
+    f1_max,
+    longest_side,
+    pixel_grid,
+    roc_points,
+)
+from okng.domain.arrays import Floats, Mask, Scores
+from okng.domain.calibration import Calibration
+from okng.domain.dataset import GOOD, Sample, defect_names
+from okng.domain.errors import OkngError
+from okng.domain.evaluation import (
+    Confusion,
+    Evaluation,
+    Exhibit,
+    ImageResult,
+    KindResult,
+    Latency,
+    PixelResult,
+    Rate,
+    Shelf,
+)
+from okng.domain.inspection import Inspection, Timing
+from okng.domain.model import Manifest
+from okng.domain.ports import Progress, silent
+from okng.domain.verdict import Verdict
+from okng.domain.view import Box
+
+DEFECTIVE = "defective"
+LONGEST_SIDE_PX = 256
+PIXEL_CAPACITY = 48_000_000
+"""Pixels held for the pixel metrics (192 MB): 732 images of 256 x 256; more are judged smaller."""
+SHELF_SIZE = 6
+SHELF_LEAST = 4
+"""How many misses, and how many false calls, are shown; near ones make up the least number."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One labelled sample after its inspection; no map where there was no verdict."""
+
+    sample: Sample
+    result: ImageResult
+    anomaly_map: Floats | None
+    timing: Timing | None
+
+
+def evaluate(
+    inspect: Callable[[Sample], Inspection],
+    samples: Sequence[Sample],
+    manifest: Manifest,
+    calibration: Calibration,
+    load_mask: Callable[[Path], Mask],
+    progress: Progress = silent,
+    *,
+    dataset: str = "",
+    root: Path | None = None,
+    runtime: str = "",
+) -> Evaluation:
+    """Inspect every labelled sample and report what the model is worth on them.
+
+    An image that fails is counted as `ERROR` and does not end the run; unlabelled samples are
+    passed over. Pictures are never kept: only maps and, in bounded number, pixel scores. Names
+    of images are given below `root`.
+    """
+    labelled = [sample for sample in samples if sample.label is not None]
+    base = root or _common_root(labelled)
+    pixels = _Pixels(labelled, manifest.view.roi, load_mask)
+    seen = []
+    for done, sample in enumerate(labelled, start=1):
+        inspection = inspect(sample)
+        result = _result(sample, inspection, base)
+        prediction = None if result.verdict is Verdict.ERROR else inspection.prediction
+        anomaly_map = prediction.anomaly_map if prediction else None
+        seen.append(_Seen(sample, result, anomaly_map, inspection.timing if prediction else None))
+        if anomaly_map is not None:
+            pixels.add(sample, result.image, inspection, anomaly_map)
+        progress("evaluate", done, len(labelled))
+    notes = _notes(len(samples) - len(labelled), seen) + pixels.notes
+    return _summary(seen, manifest, calibration, pixels.result(), notes, dataset, runtime)
+
+
+def rate(count: int, total: int) -> Rate:
+    """Return a share with its two-sided 95 % interval."""
+    return Rate(count, total, *clopper_pearson(count, total))
+
+
+class _Pixels:
+    """Sets maps against masks, at one bounded resolution for all images."""
+
+    def __init__(
+        self, samples: Sequence[Sample], roi: Box | None, load_mask: Callable[[Path], Mask]
+    ) -> None:
+        self.wanted = any(sample.masks for sample in samples)
+        self.notes: list[str] = []
+        self._roi = roi
+        self._load_mask = load_mask
+        self._longest = longest_side(len(samples), PIXEL_CAPACITY, LONGEST_SIDE_PX)
+        self._scores = PixelScores(len(samples) * self._longest**2 if self.wanted else 0)
+        self._images = self._without_mask = self._empty_mask = 0
+
+    def add(self, sample: Sample, name: str, inspection: Inspection, anomaly_map: Floats) -> None:
+        """Take one image's map; a good image counts as free of defects everywhere."""
+        if not self.wanted:
+            return
+        if not sample.is_good and not sample.masks:
+            self._without_mask += 1
+            return
+        size = inspection.image_height or 1, inspection.image_width or 1
+        box = self._roi or Box(0, 0, size[1], size[0])
+        height, width = pixel_grid(box.height, box.width, self._longest)
+        truth = np.zeros((height, width), np.bool_)
+        try:
+            for path in sample.masks if not sample.is_good else ():
+                truth |= _on_grid(self._load_mask(path), size, box, height, width)
+        except OkngError as error:
+            self._without_mask += 1
+            self.notes.append(f"The mask of {name} could not be used: {error}")
+            return
+        if not sample.is_good and not truth.any():
+            self._empty_mask += 1
+            return
+        self._images += 1
+        self._scores.add(upsample(anomaly_map, height, width), truth)
+
+    def result(self) -> PixelResult | None:
+        """Return the figures; None where no sample has a mask."""
+        if not self.wanted:
+            return None
+        figures = self._scores.figures()
+        return PixelResult(
+            figures.auroc,
+            figures.aupro,
+            self._images,
+            figures.components,
+            self._longest,
+            self._without_mask,
+            self._empty_mask,
+        )
+
+
+def _on_grid(mask: Mask, size: tuple[int, int], box: Box, height: int, width: int) -> Mask:
+    """Bring a mask to the size of its image, cut the region of interest, resize by nearest."""
+    grey = mask.astype(np.uint8)
+    if grey.shape != size:
+        grey = np.asarray(cv2.resize(grey, size[::-1], interpolation=cv2.INTER_NEAREST))
+    part = grey[box.y : box.y + box.height, box.x : box.x + box.width]
+    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
+
+
+def _result(sample: Sample, inspection: Inspection, base: Path) -> ImageResult:
+    """Return the outcome; a score that is no finite number is an error."""
+    path = sample.path
+    name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+    label = sample.label or ""
+    prediction = inspection.prediction
+    numbers = [inspection.score] if inspection.score is not None else []
+    finite = all(map(isfinite, numbers)) and (
+        prediction is None or bool(np.isfinite(prediction.anomaly_map).all())
+    )
+    if inspection.verdict is not Verdict.ERROR and numbers and finite:
+        return ImageResult(name, label, inspection.verdict, inspection.score, inspection.p_value)
+    why = inspection.error or "The model's answer is not a finite number: inspect the image alone."
+    return ImageResult(name, label, Verdict.ERROR, None, None, why)
+
+
+def _summary(
+    seen: Sequence[_Seen],
+    manifest: Manifest,
+    calibration: Calibration,
+    pixels: PixelResult | None,
+    notes: Sequence[str],
+    dataset: str,
+    runtime: str,
+) -> Evaluation:
+    """Count everything."""
+    confusion = _confusion(seen)
+    good, bad = confusion[GOOD], confusion[DEFECTIVE]
+    judged_good, judged_bad = _judged(good), _judged(bad)
+    scores, defective = _scores([s for s in seen if s.result.score is not None])
+    curve = roc_points(scores, defective)
+    f1 = f1_max(scores, defective)
+    return Evaluation(
+        dataset=dataset,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        manifest=manifest,
+        calibration=calibration,
+        runtime=runtime,
+        images=tuple(s.result for s in seen),
+        parts=len({s.sample.group or s.sample.path for s in seen}),
+        image_auroc=auroc(scores, defective),
+        average_precision=average_precision(scores, defective),
+        f1_max=f1[0] if f1 else None,
+        f1_threshold=f1[1] if f1 else None,
+        roc=tuple(zip(*(axis.tolist() for axis in curve), strict=True)) if curve else (),
+        pixels=pixels,
+        confusion=confusion,
+        overkill=rate(good[Verdict.NG], judged_good),
+        good_reviewed=rate(good[Verdict.REVIEW], judged_good),
+        escapes=rate(bad[Verdict.OK], judged_bad),
+        kinds=_kinds(seen),
+        total_latency=_latency([s.timing.total_ms for s in seen if s.timing]),
+        graph_latency=_latency([s.timing.graph_ms for s in seen if s.timing]),
+        notes=tuple(notes),
+        exhibits=_exhibits(seen),
+    )
+
+
+def _confusion(seen: Sequence[_Seen]) -> Confusion:
+    rows = {truth: dict.fromkeys(Verdict, 0) for truth in (GOOD, DEFECTIVE)}
+    for one in seen:
+        rows[GOOD if one.sample.is_good else DEFECTIVE][one.result.verdict] += 1
+    return rows
+
+
+def _judged(row: Mapping[Verdict, int]) -> int:
+    return sum(row.values()) - row[Verdict.ERROR]
+
+
+def _scores(seen: Sequence[_Seen]) -> tuple[Scores, NDArray[np.bool_]]:
+    """Return the scores, float64 `[n]`, and what is defective, bool `[n]`."""
+    scores = np.array([one.result.score for one in seen], np.float64)
+    return scores, np.array([not one.sample.is_good for one in seen], np.bool_)
+
+
+def _kinds(seen: Sequence[_Seen]) -> tuple[KindResult, ...]:
+    """Return the results by kind of defect, each against all good images."""
+    judged = [one for one in seen if one.result.score is not None]
+    good = [one for one in judged if one.sample.is_good]
+    kinds = []
+    for name in defect_names([one.sample for one in seen]):
+        own = [one for one in judged if one.sample.label == name]
+        verdicts = Counter(one.result.verdict for one in own)
+        kinds.append(
+            KindResult(
+                name,
+                rate(len(own) - verdicts[Verdict.OK], len(own)),
+                rate(verdicts[Verdict.NG], len(own)),
+                auroc(*_scores(good + own)),
+            )
+        )
+    return tuple(kinds)
+
+
+def _latency(milliseconds: Sequence[float]) -> Latency | None:
+    if not milliseconds:
+        return None
+    p50, p99 = np.percentile(milliseconds, [50, 99])
+    return Latency(float(p50), float(p99))
+
+
+def _exhibits(seen: Sequence[_Seen]) -> tuple[Exhibit, ...]:
+    """Choose a typical catch by kind, the lowest scored defects and the highest scored good."""
+    ranked = sorted(
+        (one for one in seen if one.anomaly_map is not None), key=lambda s: s.result.score or 0.0
+    )
+    bad = [one for one in ranked if one.sample.is_defective]
+    good = [one for one in reversed(ranked) if one.sample.is_good]
+    misses = bad[: _shelf_size(sum(s.result.verdict is Verdict.OK for s in bad))]
+    false_calls = good[: _shelf_size(sum(s.result.verdict is not Verdict.OK for s in good))]
+    caught = [s for s in bad[len(misses) :] if s.result.verdict is not Verdict.OK]
+    catches = []
+    for name in defect_names([one.sample for one in caught]):
+        own = [one for one in caught if one.sample.label == name]
+        catches.append(own[len(own) // 2])
+    return (
+        *(_exhibit(Shelf.CATCH, one) for one in catches),
+        *(_exhibit(Shelf.MISS, one) for one in misses),
+        *(_exhibit(Shelf.FALSE_CALL, one) for one in false_calls),
+    )
+
+
+def _shelf_size(wrong: int) -> int:
+    return min(SHELF_SIZE, max(SHELF_LEAST, wrong))
+
+
+def _exhibit(shelf: Shelf, one: _Seen) -> Exhibit:
+    assert one.anomaly_map is not None
+    return Exhibit(shelf, one.result, one.sample.path, one.sample.masks, one.anomaly_map)
+
+
+def _notes(unlabelled: int, seen: Sequence[_Seen]) -> list[str]:
+    """Say in words what a reader must know of the sample itself."""
+    notes = []
+    if unlabelled:
+        notes.append(f"{unlabelled} unlabelled images were passed over.")
+    parts = len({s.sample.group or s.sample.path for s in seen})
+    if parts < len(seen):
+        notes.append(
+            f"The {len(seen)} images show {parts} parts. Rates and intervals count images as if "
+            "they were independent, so the intervals are narrower than the evidence allows."
+        )
+    return notes
+
+
+def _common_root(samples: Sequence[Sample]) -> Path:
+    return Path(commonpath([s.path.absolute().parent for s in samples])) if samples else Path()

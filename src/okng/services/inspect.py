@@ -1,0 +1,94 @@
+"""Inspect: an image in, a verdict out."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode, read
+from okng.algorithms.regions import find_regions
+from okng.domain.arrays import Pixels
+from okng.domain.calibration import Calibration
+from okng.domain.errors import OkngError
+from okng.domain.inspection import Inspection, Timing
+from okng.domain.model import Model
+from okng.domain.ports import Session
+from okng.domain.verdict import Policy, Prediction, Verdict, decide
+from okng.domain.view import Box
+
+
+class Inspector:
+    """A model, ready to judge images on one worker."""
+
+    def __init__(
+        self,
+        model: Model,
+        session: Session,
+        calibration: Calibration | None = None,
+        policy: Policy | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        self.model = model
+        self.calibration = calibration or model.manifest.calibration
+        self._policy = policy or Policy()
+        self._session = session
+        self._prepare = Preparer(model.manifest.view)
+        self._max_pixels = max_pixels
+
+    def inspect(self, image: Path | str | bytes | Pixels, name: str | None = None) -> Inspection:
+        """Judge one image; one that cannot be used gets the verdict `ERROR`.
+
+        Args:
+            image: a file, a file's content, or uint8 `[H, W, 3]` RGB.
+            name: what the inspection calls it; the path unless given.
+        """
+        if isinstance(image, str):
+            image = Path(image)
+        if name is None:
+            name = str(image) if isinstance(image, Path) else ""
+        try:
+            return self._judge(image, name)
+        except OkngError as error:
+            return self._inspection(name, Verdict.ERROR, error=str(error))
+
+    def _judge(self, image: Path | bytes | Pixels, name: str) -> Inspection:
+        start = perf_counter()
+        if isinstance(image, Path):
+            image = read(image, self._max_pixels)
+        pixels = decode(image, self._max_pixels) if isinstance(image, bytes) else image
+        decoded = perf_counter()
+        prepared = self._prepare(pixels)
+        viewed = perf_counter()
+        outputs = self._session.run({"image": prepared[None]})
+        ran = perf_counter()
+        score, anomaly_map = float(outputs["score"][0]), outputs["anomaly_map"][0]
+        height, width = pixels.shape[:2]
+        place = self.model.manifest.view.roi or Box(0, 0, width, height)
+        regions = find_regions(anomaly_map, self.calibration.review_threshold, place)
+        prediction = Prediction(score, anomaly_map, regions)
+        verdict = decide(prediction, self.calibration, self._policy)
+        end = perf_counter()
+        stages = (decoded - start, viewed - decoded, ran - viewed, end - ran)
+        return self._inspection(
+            name,
+            verdict,
+            score=score,
+            p_value=self.calibration.p_value(score),
+            image_width=width,
+            image_height=height,
+            timing=Timing(*(1000 * seconds for seconds in stages)),
+            prediction=prediction,
+        )
+
+    def _inspection(self, name: str, verdict: Verdict, **known: object) -> Inspection:
+        return Inspection(
+            image=name,
+            verdict=verdict,
+            product=self.model.manifest.product,
+            model=self.model.name,
+            graph_sha256=self.calibration.graph_sha256,
+            calibration=self.calibration.version,
+            review_threshold=self.calibration.review_threshold,
+            ng_threshold=self.calibration.ng_threshold,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            **known,  # type: ignore[arg-type]
+        )

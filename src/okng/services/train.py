@@ -1,0 +1,251 @@
+"""Train: good images in, a calibrated model in the store out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from okng.algorithms.calibration import deal_groups, hold_out, worst_by_group
+from okng.algorithms.duplicates import group_near_duplicates
+from okng.algorithms.pixels import MAX_PIXELS, Preparer, read
+from okng.domain.arrays import Array, Scores
+from okng.domain.calibration import Evidence
+from okng.domain.dataset import Dataset
+from okng.domain.errors import BadDataset, BadSetting
+from okng.domain.model import BackboneCard, DataCard, Golden, Manifest, Model
+from okng.domain.ports import Detector, ModelStore, Progress, Runtime, Session, Trained, silent
+from okng.domain.view import View
+from okng.services.calibrate import Wish, calibrate
+from okng.services.parity import Parity, check_parity
+from okng.services.prepare import Chosen, PreparedImages, Refused
+from okng.version import __version__
+
+FOLDS = 5
+TOLERANCE = 1e-3
+"""How far runtimes may differ, as a share of the median good score."""
+GOLDEN_BYTES = 32 * 2**20
+_GOLDEN_RANKS = (0.0, 0.25, 0.5, 0.75)
+
+
+class CalibrationPlan(StrEnum):
+    """Where the good scores of the calibration come from.
+
+    `split` holds parts out, `cross-fit` uses every part, `auto` splits where at least as many
+    parts remain to train on as the wished promise needs held out.
+    """
+
+    AUTO = "auto"
+    SPLIT = "split"
+    CROSS_FIT = "cross-fit"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """All that is chosen before a training.
+
+    `config` is the detector's configuration as plain values, for the manifest.
+    """
+
+    product: str
+    detector_name: str
+    detector: Detector
+    config: Mapping[str, object]
+    backbone: BackboneCard | None
+    view: View
+    wish: Wish = Wish()
+    calibration: CalibrationPlan = CalibrationPlan.AUTO
+    seed: int = 0
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training came to."""
+
+    model: Model
+    refused: tuple[Refused, ...]
+    parity: tuple[Parity, ...]
+    seconds: float
+
+
+class Report(Protocol):
+    """Makes the HTML page that travels with a model."""
+
+    def __call__(self, manifest: Manifest, golden: Mapping[str, bytes]) -> str: ...
+
+
+def train(
+    dataset: Dataset,
+    plan: TrainingPlan,
+    runtimes: Sequence[Runtime],
+    store: ModelStore,
+    report: Report,
+    progress: Progress = silent,
+) -> Training:
+    """Learn a product from its good images, calibrate, check parity and store the model.
+
+    Args:
+        dataset: only its good training samples are used.
+        plan: how.
+        runtimes: all that are installed; the first one trains.
+        store: where the model goes.
+        report: makes the model's page.
+        progress: is told how far each stage is.
+
+    Raises:
+        BadDataset: there are not at least two different good images that can be read.
+        ParityError: the runtimes disagree; nothing is stored.
+    """
+    start = perf_counter()
+    samples = dataset.train_good
+    if not samples:
+        raise BadDataset(
+            f"{dataset.root} has no good images to train on; okng learns from good parts: put "
+            "them into a folder named 'good'"
+        )
+    prepare = Preparer(plan.view)
+    with PreparedImages(samples, prepare, plan.max_pixels, progress) as images:
+        groups = _groups(images)
+        trained, scores, evidence, scored = _fit(images, groups, plan, runtimes[0], progress)
+        parts = worst_by_group(scores[scored], groups[scored])
+        graph_hash = sha256(trained.graph).hexdigest()
+        calibration = calibrate(parts, plan.wish, evidence, graph_hash)
+        session = runtimes[0].load(trained.graph)
+        golden, pictures = _golden(images, scores, scored, session, plan.max_pixels)
+        held_out = scored if evidence is Evidence.HELD_OUT else []
+        data = _data_card(dataset, images, groups, held_out)
+    median = float(np.median(parts))
+
+    def build(version: int) -> Model:
+        height, width = session.run({"image": _blank(plan.view)})["anomaly_map"].shape[1:]
+        manifest = Manifest(
+            product=plan.product,
+            version=version,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            okng=__version__,
+            detector=plan.detector_name,
+            config=plan.config,
+            backbone=plan.backbone,
+            view=plan.view,
+            map_height=height,
+            map_width=width,
+            data=data,
+            calibration=calibration,
+            golden=golden,
+            tolerance=TOLERANCE * max(abs(median), 1e-3),
+            trained_on=runtimes[0].label,
+            facts=trained.facts,
+        )
+        return Model(manifest, trained.graph, pictures, report(manifest, pictures))
+
+    progress("parity", 0, len(runtimes))
+    parity = check_parity(build(0), runtimes)
+    progress("parity", len(runtimes), len(runtimes))
+    model = store.add(plan.product, build)
+    return Training(model, tuple(images.refused), parity, perf_counter() - start)
+
+
+def _groups(images: PreparedImages) -> Array:
+    """Return the part that each image shows, int64 `[n]`: as the dataset says, or by likeness.
+
+    Raises:
+        BadDataset: fewer than two parts.
+    """
+    if not len(images):
+        first = images.refused[0]
+        raise BadDataset(
+            f"none of the {len(images.refused)} good images can be read; the first: {first.reason}"
+        )
+    groups = group_near_duplicates(images.thumbnails)
+    names = [sample.group for sample in images.samples]
+    if any(names):
+        said = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        groups = np.array([said[n] if n else len(said) + g for n, g in zip(names, groups)])
+    parts = len(np.unique(groups))
+    if parts < 2:
+        count = len(images)
+        what = "there is only one good image" if count == 1 else f"all {count} good images are alike"
+        raise BadDataset(
+            f"{what}; a threshold needs good images of at least two different parts, better 30 "
+            "or more"
+        )
+    return groups
+
+
+def _fit(
+    images: PreparedImages, groups: Array, plan: TrainingPlan, runtime: Runtime, progress: Progress
+) -> tuple[Trained, Scores, Evidence, list[int]]:
+    """Train, and score images that the scoring graph has not seen.
+
+    Returns:
+        What was trained, raw scores `[n]`, what they are, and the indices that have one.
+    """
+    rng = np.random.default_rng(plan.seed)
+    parts = len(np.unique(groups))
+    needed = plan.wish.parts_needed
+    everyone = list(range(len(images)))
+    split = plan.calibration is CalibrationPlan.SPLIT or (
+        plan.calibration is CalibrationPlan.AUTO and parts >= 2 * needed
+    )
+    if not split:
+        folds = deal_groups(groups, min(FOLDS, parts), rng)
+        chosen = Chosen(images, everyone)
+        trained = plan.detector.train(chosen, [int(fold) for fold in folds], progress)
+        if trained.cross_fitted is None:
+            raise BadSetting(f"{plan.detector_name} cannot be cross-fitted: take --calibration split")
+        return trained, trained.cross_fitted, Evidence.CROSS_FITTED, everyone
+    held = hold_out(groups, min(needed, parts // 2), rng)
+    kept, out = [i for i in everyone if not held[i]], [i for i in everyone if held[i]]
+    trained = plan.detector.train(Chosen(images, kept), None, progress)
+    session = runtime.load(trained.graph)
+    scores = np.full(len(images), np.nan)
+    for done, i in enumerate(out, start=1):
+        scores[i] = float(session.run({"image": images[i][None]})["score"][0])
+        progress("calibrate", done, len(out))
+    return trained, scores, Evidence.HELD_OUT, out
+
+
+def _golden(
+    images: PreparedImages,
+    scores: Scores,
+    scored: Sequence[int],
+    session: Session,
+    max_pixels: int,
+) -> tuple[tuple[Golden, ...], dict[str, bytes]]:
+    """Choose good images across the range of scores, with the scores that the graph gives them."""
+    ranked = sorted(scored, key=lambda i: float(scores[i]))
+    chosen = dict.fromkeys(ranked[int(rank * len(ranked))] for rank in _GOLDEN_RANKS)
+    golden: list[Golden] = []
+    pictures: dict[str, bytes] = {}
+    for i in chosen:
+        data = read(images.samples[i].path, max_pixels)
+        if golden and sum(map(len, pictures.values())) + len(data) > GOLDEN_BYTES:
+            continue
+        suffix = images.samples[i].path.suffix.lower()
+        name = f"{len(golden) + 1}{suffix if suffix.isascii() and suffix[1:].isalnum() else ''}"
+        pictures[name] = data
+        score = float(session.run({"image": images[i][None]})["score"][0])
+        golden.append(Golden(name, score))
+    return tuple(golden), pictures
+
+
+def _data_card(
+    dataset: Dataset, images: PreparedImages, groups: Array, held_out: Sequence[int]
+) -> DataCard:
+    return DataCard(
+        name=dataset.name,
+        layout=dataset.layout,
+        fingerprint=sha256("\n".join(sorted(images.hashes)).encode()).hexdigest(),
+        images=len(images),
+        parts=len(np.unique(groups)),
+        held_out=len(held_out),
+    )
+
+
+def _blank(view: View) -> Array:
+    return np.zeros((1, view.height, view.width, 3), np.uint8)
