@@ -8,29 +8,37 @@
     print(inspection.verdict, inspection.score, inspection.regions)
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import ValidationError
 
 from okng import plugins
 from okng.adapters.datasets import read_dataset
+from okng.adapters.sources.machined_part import MachinedPartConfig, write_dataset
+from okng.adapters.stores.durable_files import replace_file, writing
+from okng.adapters.stores.model_archive import SUFFIX, Imported, export_archive, import_archive
 from okng.adapters.stores.model_folder import FolderModelStore
 from okng.algorithms.pixels import decode_file, decode_mask, mask_png_from, read
 from okng.domain.calibration import Calibration
 from okng.domain.dataset import Dataset, Sample
-from okng.domain.errors import BadSetting, MissingExtra, NotFound
+from okng.domain.errors import BadDataset, BadSetting, MissingExtra
 from okng.domain.evaluation import Evaluation
-from okng.domain.model import Manifest, Model
 from okng.domain.ports import Progress, Runtime, silent
 from okng.domain.product import product_name
 from okng.domain.verdict import Policy
 from okng.domain.view import Box, View
 from okng.graphs.backbone import load_backbone
+from okng.graphs.features import backbone_alone
+from okng.reports.evaluation import to_html, to_json
 from okng.reports.model_card import render_model_card
+from okng.services.bench import Bench
+from okng.services.bench import bench as measure
 from okng.services.calibrate import DefectWish, Wish, calibrate_on_defects
 from okng.services.evaluate import evaluate as evaluate_samples
 from okng.services.inspect import Inspector
@@ -39,6 +47,10 @@ from okng.services.train import train as train_detector
 from okng.settings import Settings, read_settings
 
 DEFAULT_SIZE = (256, 256)
+DEMO_TEST_GOOD = 60
+DEMO_PER_DEFECT = 25
+DEMO_EDITION = 1
+"""Rises when the demo's parts look different, so that old images are not taken for new ones."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +249,112 @@ def by_defects(
         progress("score defects", done, len(defective))
     found = np.array(scores)
     return lambda old, version: calibrate_on_defects(old, found, defects, wish, version)
+
+
+def write_report(evaluation: Evaluation, to: Path | None, settings: Settings) -> Path:
+    """Write an evaluation as HTML and, beside it, as JSON; return the HTML file.
+
+    `to` is the data folder's `reports/<model>/evaluation.html` unless given.
+
+    Raises:
+        BadSetting: it cannot be written.
+    """
+    path = to or settings.home / "reports" / evaluation.model / "evaluation.html"
+    html = to_html(
+        evaluation,
+        lambda image: decode_file(image, settings.max_pixels),
+        lambda mask: decode_mask(read(mask, settings.max_pixels), settings.max_pixels),
+    )
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, html.encode())
+        replace_file(path.with_suffix(".json"), to_json(evaluation).encode())
+    return path.absolute()
+
+
+def export_model(reference: str, to: Path, force: bool, settings: Settings) -> Path:
+    """Write a model with its calibrations to the file `to`, or into the folder `to`.
+
+    Raises:
+        BadSetting: the file is there and `force` is False, or it cannot be written.
+    """
+    models = store(settings)
+    model = models.load(reference)
+    path = to / f"{model.name}{SUFFIX}" if to.is_dir() else to
+    if path.exists() and not force:
+        raise BadSetting(f"{path} is there already: name another file, or replace it with --force")
+    return export_archive(model, models.calibrations(model.name)[1:], path)
+
+
+def import_model(file: Path, product: str | None, settings: Settings) -> Imported:
+    """Take in an exported model, under its own product or `product`."""
+    return import_archive(file, store(settings), product)
+
+
+def bench(
+    reference: str,
+    image: Path | None,
+    runs: int,
+    settings: Settings,
+    progress: Progress = silent,
+) -> tuple[str, str, tuple[Bench, ...]]:
+    """Measure a model's latency on every installed runtime.
+
+    `image` is the model's first golden image unless given.
+
+    Returns:
+        The model's name, the image's name, and a result for each runtime.
+
+    Raises:
+        BadImage: the image cannot be inspected.
+    """
+    model = store(settings).load(reference)
+    manifest = model.manifest
+    if image is None and not model.golden:
+        raise BadSetting(f"{model.name} has no image of its own: name one with --image")
+    name = str(image) if image is not None else manifest.golden[0].file
+    data = read(image, settings.max_pixels) if image is not None else model.golden[name]
+    stages = manifest.config.get("stages")
+    alone = None
+    if manifest.backbone is not None and isinstance(stages, list | tuple):
+        alone = backbone_alone(load_backbone(manifest.backbone.name), stages, manifest.view)
+    runtimes = installed_runtimes(settings)
+    found = measure(model, runtimes, alone, data, runs, settings.max_pixels, progress)
+    return model.name, name, found
+
+
+def render_demo(
+    folder: Path | None, good: int, seed: int, settings: Settings, progress: Progress = silent
+) -> tuple[Path, bool]:
+    """Render the demo's product unless it is there already; return where, and if it was rendered.
+
+    The folder appears when it is whole.
+
+    Raises:
+        BadDataset: the folder holds something else.
+    """
+    place = (folder or settings.home / "demo" / "flange").absolute()
+    config = MachinedPartConfig(seed=seed)
+    counts = {"good": good, "test_good": DEMO_TEST_GOOD, "per_defect": DEMO_PER_DEFECT}
+    wanted = {"okng": DEMO_EDITION, **config.model_dump(mode="json"), **counts}
+    made = place / ".okng-demo.json"
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        if made.is_file() and made.read_text("utf-8") == json.dumps(wanted):
+            return place, False
+        raise BadDataset(
+            f"{place} holds something else, or a demo with other settings: delete it, or name "
+            "another folder with --folder"
+        )
+    with writing(place.parent):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=place.parent, prefix=".okng-demo-") as partial:
+            whole = Path(partial) / place.name
+            write_dataset(whole, config, progress=progress, **counts)
+            (whole / made.name).write_text(json.dumps(wanted), "utf-8")
+            if place.is_dir():
+                place.rmdir()
+            whole.rename(place)
+    return place, True
 
 
 def _build_runtime(name: str, settings: Settings, device: str, precision: str) -> Runtime:

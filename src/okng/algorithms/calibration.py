@@ -96,7 +96,9 @@ def cost_threshold(
     best = np.flatnonzero(cost <= cost.min() + 1e-12)
     following = np.append(cuts[1:], cuts[-1])
     widest = best[np.argmax((following - cuts)[best])]
-    return float((cuts[widest] + following[widest]) / 2)
+    middle = float((cuts[widest] + following[widest]) / 2)
+    # Between neighbouring numbers the middle may be rounded to the upper one, a part's own score.
+    return middle if middle < following[widest] else float(cuts[widest])
 
 
 def margin_threshold(good: Scores, margin: float) -> float:

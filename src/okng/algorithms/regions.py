@@ -30,7 +30,8 @@ def find_regions(anomaly_map: Floats, threshold: float, place: Box) -> tuple[Reg
     fine = upsample(anomaly_map, height, width)
     if not float(fine.max()) > threshold:
         # A lone cell just above the threshold sinks below it between its neighbours.
-        fine = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_NEAREST)
+        nearest = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_NEAREST)
+        fine = np.asarray(nearest, np.float32)
     above = (fine > threshold).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
     x_scale, y_scale = place.width / width, place.height / height
@@ -39,8 +40,14 @@ def find_regions(anomaly_map: Floats, threshold: float, place: Box) -> tuple[Reg
         left, top, columns, rows, area = (int(value) for value in stats[i])
         inside = labels[top : top + rows, left : left + columns] == i
         peak = float(fine[top : top + rows, left : left + columns][inside].max())
-        x0, x1 = round(left * x_scale), round((left + columns) * x_scale)
-        y0, y1 = round(top * y_scale), round((top + rows) * y_scale)
-        box = Box(place.x + x0, place.y + y0, max(1, x1 - x0), max(1, y1 - y0))
+        x0, x1 = _cover(left, columns, place.width, width)
+        y0, y1 = _cover(top, rows, place.height, height)
+        box = Box(place.x + x0, place.y + y0, x1 - x0, y1 - y0)
         regions.append(Region(box, max(1, round(area * x_scale * y_scale)), peak))
     return tuple(sorted(regions, key=lambda region: -region.peak_score))
+
+
+def _cover(start: int, count: int, length_px: int, cells: int) -> tuple[int, int]:
+    """Return the first pixel of some of `cells` cells over `length_px`, and the one after them."""
+    end = start + count
+    return start * length_px // cells, -(-end * length_px // cells)

@@ -4,6 +4,7 @@ PaDiM (Defard et al. 2021, arXiv:2011.08785): the fast choice for parts that alw
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from okng.graphs.backbone import load_backbone
 from okng.graphs.features import feature_graph
 from okng.graphs.heads import gaussian_head
 
+_BATCH = 32
 _LARGEST_GRAPH = 256 * 2**20
 """Bytes of whitening matrices above which the settings are refused."""
 
@@ -96,20 +98,27 @@ class _GaussianTrainer:
         first = next(features)
         kept = min(config.channels, len(first))
         chosen = np.sort(rng.choice(len(first), kept, replace=False))
-        total = np.zeros((self._cells.size, kept))
-        products = np.zeros((self._cells.size, kept, kept), np.float32)
         # Moments are taken about the first image: near the mean, so float32 sums lose nothing.
         origin = first.reshape(len(first), -1)[chosen].T
-        for item in features:
-            x = item.reshape(len(first), -1)[chosen].T - origin
-            total += x
-            products += x[:, :, None] * x[:, None, :]
+        total = np.zeros((self._cells.size, kept))
+        products = np.zeros((self._cells.size, kept, kept), np.float32)
+        for batch in _batched(features, _BATCH):
+            # [positions, images, channels], so that each position's products are one matrix's.
+            x = np.stack([item.reshape(len(first), -1)[chosen].T - origin for item in batch], 1)
+            total += x.sum(axis=1)
+            products += x.transpose(0, 2, 1) @ x
         centre = total / count
         covariance = products / count - centre[:, :, None] * centre[:, None, :]
         whitening = _whitening(covariance, config.shrinkage, config.ridge)
         mean = (origin + centre).astype(np.float32)
         scoring = config.scoring(self._cells)
         return gaussian_head(len(first), chosen, mean, whitening, scoring)
+
+
+def _batched(items: Iterator[Floats], size: int) -> Iterator[tuple[Floats, ...]]:
+    """Yield the items in tuples of `size`, the last perhaps shorter (itertools has it from 3.12)."""
+    while batch := tuple(islice(items, size)):
+        yield batch
 
 
 def _whitening(covariance: Array, shrinkage: float, ridge: float) -> Floats:

@@ -27,7 +27,7 @@ class BackboneCard:
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a model was made from. `fingerprint` is the SHA-256 of the sorted image hashes."""
+    """What a model was made from. `fingerprint` is the SHA-256 of the images' sorted SHA-256 hashes."""
 
     name: str
     layout: str

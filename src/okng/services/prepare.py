@@ -42,7 +42,7 @@ class PreparedImages:
         self.inspected: Mask = np.ones((self._height, self._width), bool) if mask is None else mask
         self.samples: list[Sample] = []
         self.refused: list[Refused] = []
-        self.hashes: list[str] = []
+        self.digests: list[bytes] = []
         thumbnails: list[Floats] = []
         self._file = tempfile.TemporaryFile(prefix="okng-images-")
         for done, sample in enumerate(samples, start=1):
@@ -54,7 +54,7 @@ class PreparedImages:
             else:
                 self._file.write(pixels.tobytes())
                 self.samples.append(sample)
-                self.hashes.append(sha256(data).hexdigest())
+                self.digests.append(sha256(data).digest())
                 thumbnails.append(thumbnail(pixels))
             progress("read", done, len(samples))
         self.thumbnails: Floats = np.array(thumbnails, np.float32)

@@ -1,7 +1,7 @@
 """Train: good images in, a calibrated model in the store out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -12,6 +12,7 @@ import numpy as np
 
 from okng.algorithms.calibration import deal_groups, hold_out, worst_by_group
 from okng.algorithms.duplicates import group_near_duplicates
+from okng.algorithms.fingerprint import fingerprint
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, read
 from okng.domain.arrays import Array, Scores
 from okng.domain.calibration import Evidence
@@ -141,12 +142,16 @@ def train(
             trained_on=runtimes[0].label,
             facts=trained.facts,
         )
-        return Model(manifest, trained.graph, pictures, report(manifest, pictures))
+        return Model(manifest, trained.graph, pictures)
+
+    def reported(version: int) -> Model:
+        model = build(version)
+        return replace(model, report=report(model.manifest, pictures))
 
     progress("parity", 0, len(runtimes))
     parity = check_parity(build(0), runtimes)
     progress("parity", len(runtimes), len(runtimes))
-    model = store.add(plan.product, build)
+    model = store.add(plan.product, reported)
     return Training(model, tuple(images.refused), parity, perf_counter() - start)
 
 
@@ -240,7 +245,7 @@ def _data_card(
     return DataCard(
         name=dataset.name,
         layout=dataset.layout,
-        fingerprint=sha256("\n".join(sorted(images.hashes)).encode()).hexdigest(),
+        fingerprint=fingerprint(images.digests),
         images=len(images),
         parts=len(np.unique(groups)),
         held_out=len(held_out),

@@ -1,0 +1,22 @@
+"""Run every benchmark that the README quotes."""
+
+import subprocess
+import sys
+
+COMMANDS = (
+    ("accuracy", "--reference"),
+    ("accuracy", "--detector", "gaussian"),
+    ("speed",),
+    ("training",),
+    ("memory",),
+)
+
+
+def main() -> None:
+    """Run each in a process of its own, so that none warms or burdens the next."""
+    for name, *arguments in COMMANDS:
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What all benchmarks share: where the data are, what the machine is, how a table is printed."""
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from okng.adapters.datasets import read_dataset
+from okng.domain.dataset import Dataset
+
+SETS = ("bottle", "magnetic_tile", "cookie", "casting")
+
+_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def data_folder() -> Path:
+    """Return the folder with the data sets: `OKNG_DATA`, or `../shared/data` beside the project."""
+    folder = Path(os.environ.get("OKNG_DATA") or _BESIDE)
+    if not folder.is_dir():
+        raise SystemExit(f"no data at {folder}: set OKNG_DATA to a folder with {', '.join(SETS)}")
+    return folder
+
+
+def datasets(folders: Sequence[str]) -> list[Dataset]:
+    """Read the named folders, or the four standard sets."""
+    chosen = [Path(f) for f in folders] or [data_folder() / name for name in SETS]
+    return [read_dataset(folder) for folder in chosen]
+
+
+def machine() -> str:
+    """Describe the machine in a line."""
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {date.today()}"
+
+
+def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a Markdown table under a title and the machine's name."""
+    print(f"\n### {title}\n\n{machine()}\n")
+    print("| " + " | ".join(heads) + " |")
+    print("|" + "|".join("---" if i == 0 else "---:" for i in range(len(heads))) + "|")
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+    print(flush=True)

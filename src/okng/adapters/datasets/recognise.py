@@ -1,0 +1,110 @@
+"""Understand a dataset by looking at it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from okng.adapters.datasets.class_folders import ClassFolders
+from okng.adapters.datasets.csv_list import CsvList
+from okng.adapters.datasets.flat import Flat
+from okng.adapters.datasets.listing import IMAGE_SUFFIXES, Listing, scan
+from okng.adapters.datasets.mvtec import Mvtec
+from okng.adapters.datasets.parts import Grouping, grouping_from
+from okng.adapters.datasets.visa import Visa
+from okng.domain.dataset import Dataset
+from okng.domain.errors import BadDataset
+from okng.domain.ports import Layout
+
+EXPECTED = """expected one of
+  - good/ and, beside it, folders named by defect (also ok/ng, pass/fail, normal/anomaly, ...)
+  - the same below train/ and test/
+  - MVTec AD: train/good, test/good, test/<defect>, ground_truth/<defect>
+  - VisA: Data/Images/Normal, Data/Images/Anomaly
+  - images and no folders: all good
+  - a CSV file: path,label[,mask][,split][,group]"""
+
+_SHOWN = 8
+
+
+def layouts(grouping: Grouping) -> tuple[Layout, ...]:
+    """Return the layouts that okng knows, the strictest first."""
+    return (
+        CsvList(grouping),
+        Visa(grouping),
+        Mvtec(grouping),
+        ClassFolders(grouping),
+        Flat(grouping),
+    )
+
+
+def read_dataset(root: Path, group_pattern: str | None = None) -> Dataset:
+    """Read a folder or a CSV file in the first layout that fits it.
+
+    `group_pattern` is a regular expression whose first group, in a file's name, is the part's id;
+    it takes precedence over a list's column `group`.
+
+    Raises:
+        BadDataset: nothing fits, or the pattern does not; says what was seen and expected.
+    """
+    grouping = grouping_from(group_pattern)
+    try:
+        root.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadDataset(f"{root}: there is no such folder or file ({reason})") from error
+    if root.is_dir():
+        listing = scan(root)
+        if not listing.images:
+            raise BadDataset(f"{_seen(listing)}\n{EXPECTED}")
+    for layout in layouts(grouping):
+        if root.is_file() and not isinstance(layout, CsvList):
+            break
+        dataset = layout.read(root)
+        if dataset is not None:
+            return dataset if group_pattern is None else _checked(dataset, group_pattern)
+    if not root.is_dir():
+        kind = "one image" if root.suffix.lower() in IMAGE_SUFFIXES else "neither folder nor CSV"
+        raise BadDataset(f"{root}: {kind}; name a folder of images\n{EXPECTED}")
+    raise BadDataset(f"{_seen(listing)}\n{EXPECTED}")
+
+
+def _checked(dataset: Dataset, group_pattern: str) -> Dataset:
+    """Note which file names the pattern does not match."""
+    total = len(dataset.samples)
+    missing = sum(sample.group is None for sample in dataset.samples)
+    if missing == total:
+        raise BadDataset(
+            f"the group pattern {group_pattern!r} matches none of the {total} file names, such as "
+            f"{dataset.samples[0].path.name}"
+        )
+    if not missing:
+        return dataset
+    note = (
+        f"the group pattern does not match {missing} of {total} file names; each of these counts "
+        "as a part of its own"
+    )
+    return replace(dataset, notes=(*dataset.notes, note))
+
+
+def _seen(listing: Listing) -> str:
+    """Describe a folder that fits nothing."""
+    folders = listing.folders()
+    top = len(folders.pop("", []))
+    if not folders and not top:
+        others = listing.others.total()
+        what = f"no images, but {others} other files" if others else "empty"
+        tables = "; to use a CSV file, name the file itself" if listing.others[".csv"] else ""
+        return f"{listing.root}: {what}{tables}"
+    shown = [f"{name} ({len(images)} images)" for name, images in list(folders.items())[:_SHOWN]]
+    if len(folders) > _SHOWN:
+        shown.append(f"{len(folders) - _SHOWN} more")
+    text = (
+        f"{listing.root}: cannot tell what is good and what is not: {len(folders)} folders: "
+        f"{', '.join(shown)}; {top} images at the top"
+    )
+    for name, images in folders.items():
+        below = {image.parts[1].lower() for image in images if len(image.parts) > 2}
+        if below & {"train", "test", "good", "ok", "data"}:
+            return f"{text}\n{listing.root / name} looks like a dataset: name it instead"
+    if len(folders) == 1 and not top:
+        return f"{text}\nif these are all good, name {listing.root / next(iter(folders))} instead"
+    return text

@@ -1,0 +1,179 @@
+"""`okng calibrate`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from okng.interfaces.cli import options, wording
+from okng.interfaces.cli.output import Output, counted
+
+if TYPE_CHECKING:
+    from okng.domain.calibration import Calibration
+    from okng.domain.dataset import Sample
+    from okng.services.calibrate import DefectWish, Wish
+    from okng.settings import Settings
+
+    Make = Callable[[Calibration, int], Calibration]
+
+_EXAM = (
+    "these images now choose a threshold: do not use them to evaluate the model any more, the "
+    "result would flatter it. Better, keep defects for this in train/<name of the defect>"
+)
+
+
+def calibrate(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="bottle (its champion), bottle-3, bottle@candidate."),
+    ],
+    max_overkill: options.MaxOverkill = 0.01,
+    confidence: options.Confidence = 0.95,
+    margin: options.Margin = 0.25,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="SCORE", help="REVIEW begins above this raw score."),
+    ] = None,
+    ng_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--ng-threshold", metavar="SCORE", help="NG begins above this; goes with --threshold."
+        ),
+    ] = None,
+    defects: Annotated[
+        Path | None,
+        typer.Option("--defects", metavar="FOLDER", help="A dataset with defects to learn from."),
+    ] = None,
+    escape_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--escape-cost", metavar="X", help="An escape costs this many overkills. --defects."
+        ),
+    ] = None,
+    defect_rate: Annotated[
+        float,
+        typer.Option(
+            "--defect-rate", metavar="SHARE", help="Of all parts, defective. --escape-cost."
+        ),
+    ] = 0.05,
+    max_escapes: Annotated[
+        float | None,
+        typer.Option(
+            "--max-escapes", metavar="SHARE", help="Defective parts called OK, at most. --defects."
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Change a model's thresholds without training again.
+
+    By a promise about good parts (--max-overkill), by hand (--threshold), by what an escape costs
+    or by a bound on escapes (--defects). Makes a new calibration; the old ones stay.
+    """
+    _check(threshold, ng_threshold, defects, escape_cost, max_escapes)
+    from okng.bootstrap import calibrate as add_calibration
+    from okng.bootstrap import store
+    from okng.services.calibrate import DefectWish, recalibrate, set_thresholds
+    from okng.settings import read_settings
+
+    output, settings = Output(as_json), read_settings()
+    wish = options.wish_of(max_overkill, confidence, margin)
+    models = store(settings)
+    manifest = models.manifest(model)
+    name = f"{manifest.product}-{manifest.version}"
+    old = models.calibration(name)
+    make: Make
+    if defects is not None:
+        wanted = DefectWish(escape_cost, defect_rate, max_escapes)
+        make = _by_defects(output, name, defects, wanted, wish, settings)
+    elif threshold is not None:
+        review = threshold
+        make = lambda of, number: set_thresholds(of, review, ng_threshold, wish, number)  # noqa: E731
+    else:
+        make = lambda of, number: recalibrate(of, wish, number)  # noqa: E731
+    new = add_calibration(name, make, settings)
+    output.line(f"{name} has a new calibration: {new.version}", style="bold green")
+    output.line()
+    _compare(output, old, new)
+    output.line()
+    output.card(wording.calibration_rows(new))
+    output.next_commands(
+        [(f"okng inspect IMAGE... --model {name} --calibration {old.version}", "as it was before")]
+    )
+    records = {"old": wording.calibration_record(old), "new": wording.calibration_record(new)}
+    output.document({"model": name, **records})
+
+
+def _check(
+    threshold: float | None,
+    ng_threshold: float | None,
+    defects: Path | None,
+    escape_cost: float | None,
+    max_escapes: float | None,
+) -> None:
+    """Refuse what contradicts itself."""
+    if ng_threshold is not None and threshold is None:
+        raise typer.BadParameter("--ng-threshold goes with --threshold")
+    if threshold is not None and defects is not None:
+        raise typer.BadParameter("give --threshold or --defects, not both")
+    wishes = [wish for wish in (escape_cost, max_escapes) if wish is not None]
+    if defects is None and wishes:
+        raise typer.BadParameter("--escape-cost and --max-escapes need --defects FOLDER")
+    if defects is not None and len(wishes) != 1:
+        raise typer.BadParameter("--defects needs --escape-cost X or --max-escapes SHARE, one of")
+
+
+def _by_defects(
+    output: Output,
+    name: str,
+    folder: Path,
+    wanted: "DefectWish",
+    wish: "Wish",
+    settings: "Settings",
+) -> "Make":
+    """Score the defects of a folder."""
+    from okng.adapters.datasets import read_dataset
+    from okng.bootstrap import by_defects, load
+
+    samples, of_test = _defective(folder, read_dataset(folder).samples)
+    if of_test:
+        output.warn(_EXAM)
+    output.line(f"{counted(len(samples), 'defective image')} of {folder}")
+    output.line()
+    inspector = load(name, settings=settings)
+    with output.progress() as progress:
+        return by_defects(samples, inspector, wanted, wish, progress)
+
+
+def _defective(folder: Path, samples: "tuple[Sample, ...]") -> "tuple[tuple[Sample, ...], bool]":
+    """Choose the defects that are there to train on; else all, and say so.
+
+    Raises:
+        BadDataset: there are none.
+    """
+    from okng.domain.dataset import Split
+    from okng.domain.errors import BadDataset
+
+    every = tuple(sample for sample in samples if sample.is_defective)
+    if not every:
+        raise BadDataset(
+            f"{folder} has no labelled defects: put them into folders by name, beside good/"
+        )
+    train = tuple(sample for sample in every if sample.split is Split.TRAIN)
+    return (train, False) if train else (every, True)
+
+
+def _compare(output: Output, old: "Calibration", new: "Calibration") -> None:
+    output.table(
+        ["", "calibration", "REVIEW above", "NG above", "method"],
+        [
+            [
+                which,
+                str(one.version),
+                wording.number(one.review_threshold),
+                wording.number(one.ng_threshold),
+                one.method.value,
+            ]
+            for which, one in (("old", old), ("new", new))
+        ],
+    )

@@ -1,0 +1,153 @@
+"""`okng evaluate`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from okng.interfaces.cli import options, wording
+from okng.interfaces.cli.output import Output
+
+if TYPE_CHECKING:
+    from okng.domain.evaluation import Evaluation, Latency, Rate
+
+
+def evaluate(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A dataset with test images, or a CSV list.")
+    ],
+    model: options.Model = None,
+    product: options.Product = None,
+    calibration: options.CalibrationNumber = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.html",
+            help="Where the report goes, JSON beside it; the data folder's reports/ unless given.",
+        ),
+    ] = None,
+    group_pattern: options.GroupPattern = None,
+    min_area_px: options.MinAreaPx = 0,
+    no_review: options.NoReview = False,
+    as_json: options.Json = False,
+) -> None:
+    """Measure a model on the test images of a folder, and write a report.
+
+    The model is the product's champion (its newest until one is promoted); the product is called
+    like the folder unless --product or --model says otherwise.
+    """
+    options.check_one_of(model, product)
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
+    from okng.adapters.datasets import read_dataset
+    from okng.bootstrap import evaluate as evaluate_samples
+    from okng.bootstrap import load, write_report
+    from okng.domain.dataset import Split
+    from okng.domain.errors import BadDataset
+    from okng.domain.product import product_name
+    from okng.settings import read_settings
+
+    output, settings = Output(as_json), read_settings()
+    dataset = read_dataset(folder, group_pattern)
+    wording.say_dataset(output, dataset)
+    samples = tuple(sample for sample in dataset.of(Split.TEST) if sample.label is not None)
+    if not samples:
+        raise BadDataset(
+            f"{folder} has no test images, so there is nothing to evaluate on: put images that "
+            "were not trained on into test/good and test/<name of the defect>, or name another "
+            "folder with --product"
+        )
+    reference = model or product_name(product or dataset.name)
+    policy = options.policy_of(min_area_px, no_review)
+    inspector = load(reference, calibration=calibration, policy=policy, settings=settings)
+    with output.progress() as progress:
+        found = evaluate_samples(dataset, samples, inspector, settings, progress)
+        written = write_report(found, report, settings)
+    say_evaluation(output, found, written)
+    output.document({**found.record(), "report": written})
+
+
+def say_evaluation(output: Output, evaluation: "Evaluation", report: Path) -> None:
+    """Say the key figures, and where the rest is."""
+    from okng.domain.verdict import Verdict
+    from okng.reports.evaluation import headline, summary
+
+    output.line(
+        f"{evaluation.model}, calibration {evaluation.calibration.version}: {headline(evaluation)}",
+        style="bold",
+    )
+    for sentence in summary(evaluation):
+        output.line(sentence)
+    output.line()
+    columns = (Verdict.OK, Verdict.REVIEW, Verdict.NG, Verdict.ERROR)
+    output.table(
+        ["", *(verdict.value for verdict in columns)],
+        [
+            [truth, *(f"{row[verdict]:,}" for verdict in columns)]
+            for truth, row in evaluation.confusion.items()
+        ],
+    )
+    output.line()
+    if evaluation.kinds:
+        output.table(
+            ["defect", "stopped", "of", "called NG", "AUROC"],
+            [
+                [
+                    kind.kind,
+                    f"{kind.stopped.count}",
+                    f"{kind.stopped.total}",
+                    f"{kind.called_ng.count}",
+                    _figure(kind.auroc),
+                ]
+                for kind in evaluation.kinds
+            ],
+        )
+        output.line()
+    output.card(_figures(evaluation))
+    for text in evaluation.notes:
+        output.note(text)
+    output.line()
+    output.line(f"Report: {report}", style="bold")
+
+
+def _figures(evaluation: "Evaluation") -> list[tuple[str, str | Sequence[str]]]:
+    pixels = evaluation.pixels
+    rows: list[tuple[str, str | Sequence[str]]] = [
+        (
+            "Image",
+            f"AUROC {_figure(evaluation.image_auroc)}, average precision "
+            f"{_figure(evaluation.average_precision)}, F1-max {_figure(evaluation.f1_max)}",
+        )
+    ]
+    if pixels is not None:
+        rows.append(("Pixel", f"AUROC {_figure(pixels.auroc)}, AUPRO {_figure(pixels.aupro)}"))
+    rows += [
+        ("Overkill", _rate(evaluation.overkill, "good called NG")),
+        ("Review", _rate(evaluation.good_reviewed, "good sent to review")),
+        ("Escapes", _rate(evaluation.escapes, "defective called OK")),
+        ("Latency", _latency(evaluation.total_latency, evaluation.runtime)),
+    ]
+    return rows
+
+
+def _figure(value: float | None) -> str:
+    from okng.reports.pages import figure
+
+    return figure(value)
+
+
+def _rate(rate: "Rate", what: str) -> str:
+    if rate.value is None:
+        return "unknown, there was nothing to count"
+    return (
+        f"{rate.value:.1%} {what}: {rate.count} of {rate.total} "
+        f"(95% interval {rate.low:.1%} to {rate.high:.1%})"
+    )
+
+
+def _latency(latency: "Latency | None", runtime: str) -> str:
+    if latency is None:
+        return "unknown"
+    return f"{latency.p50_ms:.1f} ms median, {latency.p99_ms:.1f} ms p99, on {runtime}"

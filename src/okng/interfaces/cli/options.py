@@ -1,0 +1,157 @@
+"""Options that several commands have, and how their values are written."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from okng.domain.verdict import Policy
+    from okng.domain.view import Box
+    from okng.services.calibrate import Wish
+    from okng.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
+
+MaxOverkill = Annotated[
+    float,
+    typer.Option(
+        "--max-overkill", metavar="SHARE", help="Good parts that may not be called OK, at most."
+    ),
+]
+Confidence = Annotated[
+    float, typer.Option("--confidence", metavar="SHARE", help="Confidence of the promise.")
+]
+Margin = Annotated[
+    float,
+    typer.Option(
+        "--margin",
+        metavar="FACTOR",
+        help="NG begins this much further from the median than the highest good score.",
+    ),
+]
+Product = Annotated[
+    str | None,
+    typer.Option("--product", metavar="NAME", help="The product; the folder's name unless given."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="REF",
+        help="A model: bottle (its champion, or the newest), bottle-3, bottle@candidate.",
+    ),
+]
+CalibrationNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--calibration", metavar="N", min=1, help="A calibration's number; the newest unless given."
+    ),
+]
+GroupPattern = Annotated[
+    str | None,
+    typer.Option(
+        "--group-pattern",
+        metavar="REGEX",
+        help="Finds the physical part in a file's name: its first group is the part's id.",
+    ),
+]
+MinAreaPx = Annotated[
+    int,
+    typer.Option(
+        "--min-area-px", min=0, metavar="PX", help="NG needs a region this large; else REVIEW."
+    ),
+]
+NoReview = Annotated[
+    bool, typer.Option("--no-review", help="Nobody is there to look: REVIEW becomes NG.")
+]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `256` or `320x256` (width x height), in pixels."""
+    match = re.fullmatch(r"(\d{1,5})(?:\s*[xX×]\s*(\d{1,5}))?", text.strip())
+    if match is None or not (size := (int(match[1]), int(match[2] or match[1])))[0] * size[1]:
+        raise typer.BadParameter(
+            f"{text!r} is no size: write 256, or 320x256 for width x height in pixels",
+            param_hint="--size",
+        )
+    return size
+
+
+def parse_roi(text: str | None) -> "Box | None":
+    """Read `x,y,width,height` in pixels of the original image."""
+    from okng.domain.view import Box
+
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*", text)
+    if match is None or not int(match[3]) * int(match[4]):
+        raise typer.BadParameter(
+            f"{text!r} is no region: write x,y,width,height in pixels of the original image, as in "
+            "100,50,640,480",
+            param_hint="--roi",
+        )
+    return Box(*(int(number) for number in match.groups()))
+
+
+def parse_settings(pairs: list[str]) -> dict[str, Any]:
+    """Read `name=value` pairs; a value is JSON where it can be, else text."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(
+                f"{pair!r} is no setting: write name=value, as in bank_size=4096",
+                param_hint="--set",
+            )
+        try:
+            settings[name.strip()] = json.loads(value)
+        except ValueError:
+            settings[name.strip()] = value
+    return settings
+
+
+def wish_of(max_overkill: float, confidence: float, margin: float) -> "Wish":
+    from okng.services.calibrate import Wish
+
+    return Wish(max_overkill=max_overkill, confidence=confidence, margin=margin)
+
+
+def policy_of(min_area_px: int, no_review: bool) -> "Policy":
+    from okng.domain.verdict import Policy
+
+    return Policy(min_area_px=min_area_px, review=not no_review)
+
+
+def check_one_of(model: str | None, product: str | None) -> None:
+    """Refuse --model together with --product."""
+    if model is not None and product is not None:
+        raise typer.BadParameter("give --model or --product, not both")
+
+
+def only_product(settings: "Settings") -> str:
+    """Return the product where there is one alone.
+
+    Raises:
+        NotFound: there is none.
+        typer.BadParameter: there are several.
+    """
+    from okng.bootstrap import store
+    from okng.domain.errors import NotFound
+
+    products = store(settings).products()
+    if not products:
+        raise NotFound("there are no models yet: make one with `okng train FOLDER`")
+    if len(products) > 1:
+        raise typer.BadParameter(f"which product is it? There are: {', '.join(products)}")
+    return products[0]
+
+
+def check_target(path: Path | None, option: str) -> None:
+    """Refuse to write a list over what looks like a picture."""
+    from okng.adapters.datasets.listing import IMAGE_SUFFIXES
+
+    if path is not None and path.suffix.lower() in IMAGE_SUFFIXES:
+        raise typer.BadParameter(f"{path} is named like an image", param_hint=option)

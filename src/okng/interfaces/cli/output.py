@@ -1,0 +1,194 @@
+"""What people read: lines, cards and tables, right at 80 columns and without colour."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from okng.interfaces.cli.reporting import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from okng.domain.ports import Progress
+
+PIPE_WIDTH = 200
+"""Columns where nobody looks: tables are not cut for a pipe."""
+
+STAGES = {
+    "read": "Reading images",
+    "features": "Computing features",
+    "cross-fit": "Cross-fitting",
+    "calibrate": "Scoring held-out parts",
+    "parity": "Checking runtimes",
+    "evaluate": "Evaluating",
+    "score defects": "Scoring defects",
+    "rendering": "Rendering parts",
+    "inspect": "Inspecting",
+    "bench": "Measuring",
+}
+"""Names of the services' stages, for people."""
+
+
+class Output:
+    """Where a command speaks: text for people, or one JSON document."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    @cached_property
+    def console(self) -> "Console":
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        return Console(width=width, highlight=False, markup=False, emoji=False)
+
+    @property
+    def interactive(self) -> bool:
+        """Somebody looks at a terminal."""
+        return not self.as_json and self.console.is_terminal
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """Say one line; a terminal wraps it, a pipe gets it whole."""
+        if not self.as_json:
+            self.console.print(shown(text), style=style, soft_wrap=True)
+
+    def show(self, what: "RenderableType") -> None:
+        """Show what rich can render; without the blanks at the ends of lines in a pipe."""
+        if self.as_json:
+            return
+        if self.console.is_terminal:
+            self.console.print(what)
+            return
+        with self.console.capture() as captured:
+            self.console.print(what)
+        typer.echo("\n".join(text.rstrip() for text in captured.get().splitlines()))
+
+    def note(self, text: str) -> None:
+        """Say what should not be overlooked."""
+        self.card([("Note", text)], label_style="yellow")
+
+    def warn(self, text: str) -> None:
+        """Say what must not be overlooked; on standard error, so JSON stays whole."""
+        typer.echo(f"okng: {shown(text)}", err=True)
+
+    def card(
+        self, rows: Iterable[tuple[str, "str | Sequence[str]"]], label_style: str = "dim"
+    ) -> None:
+        """Show labelled values; a value of several lines keeps its column."""
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True, style=label_style, min_width=10)
+        grid.add_column(overflow="fold")
+        for label, value in rows:
+            lines = [value] if isinstance(value, str) else list(value)
+            grid.add_row(f"  {label}", Text("\n".join(map(shown, lines))))
+        self.show(grid)
+
+    def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
+        """Show a table, the first `left` columns flush left, the others flush right."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+        table.add_column("", width=0)
+        for index, header in enumerate(headers):
+            table.add_column(header, justify="left" if index < left else "right", overflow="fold")
+        for row in rows:
+            table.add_row("", *(Text(shown(cell)) for cell in row))
+        self.show(table)
+
+    def next_commands(self, commands: Sequence[tuple[str, str]]) -> None:
+        """Offer commands to type, each with what it does."""
+        if self.as_json:
+            return
+        self.line()
+        self.line("Next", style="bold")
+        for command, purpose in commands:
+            self.line(f"  {command}", style="cyan")
+            self.line(f"      {purpose}", style="dim")
+
+    def raw(self, text: str) -> None:
+        """Print a piece of a JSON document that is too large to be held."""
+        typer.echo(text, nl=False)
+
+    def document(self, content: Mapping[str, Any]) -> None:
+        """Print JSON, where that is wanted."""
+        if self.as_json:
+            typer.echo(json_text(content, indent=2))
+
+    @contextmanager
+    def progress(self) -> "Iterator[Progress]":
+        """Show how far the work is while it lasts, with the time left; on a terminal only."""
+        from okng.domain.ports import silent
+
+        if not self.interactive:
+            yield silent
+            return
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=self.console,
+            transient=True,
+        )
+        with bars:
+            yield _Stages(bars)
+
+
+class _Stages:
+    """Shows one bar for the stage that is being worked on; a `Progress`."""
+
+    def __init__(self, bars: Any) -> None:
+        self._bars = bars
+        self._stage: str | None = None
+        self._task: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            if self._task is not None:
+                self._bars.remove_task(self._task)
+            name = STAGES.get(stage, stage.capitalize())
+            self._stage, self._task = stage, self._bars.add_task(name, total=total)
+        self._bars.update(self._task, completed=done, total=total)
+
+
+def json_text(content: object, indent: int | None = None) -> str:
+    """Return valid JSON in ASCII: any name of a file survives it, and so does any terminal."""
+    return json.dumps(plain(content), indent=indent, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Replace numbers that JSON does not have by None, and paths by their text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 image`, `1,000 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,189 @@
+"""`okng train`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from okng.interfaces.cli import options, wording
+from okng.interfaces.cli.output import Output, counted
+
+if TYPE_CHECKING:
+    from okng.domain.dataset import Dataset
+    from okng.services.prepare import Refused
+    from okng.services.train import Training
+
+_SHOWN_REFUSED = 3
+
+
+class Plan(StrEnum):
+    """The choices of `okng.services.train.CalibrationPlan`, without its imports."""
+
+    AUTO = "auto"
+    SPLIT = "split"
+    CROSS_FIT = "cross-fit"
+
+
+def train(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Images of good parts, or a CSV list.")
+    ],
+    product: options.Product = None,
+    detector: Annotated[
+        str,
+        typer.Option(
+            "--detector",
+            metavar="NAME",
+            help="memory: the default. gaussian: faster, for parts that always lie the same.",
+        ),
+    ] = "memory",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of the detector; may be repeated."
+        ),
+    ] = None,
+    size: Annotated[
+        str, typer.Option("--size", metavar="PX|WxH", help="Size at which parts are looked at.")
+    ] = "256",
+    roi: Annotated[
+        str | None,
+        typer.Option(
+            "--roi", metavar="X,Y,W,H", help="Inspect this region only, in pixels of the image."
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", metavar="FILE", help="An image, black where nothing is inspected."),
+    ] = None,
+    max_overkill: options.MaxOverkill = 0.01,
+    confidence: options.Confidence = 0.95,
+    margin: options.Margin = 0.25,
+    calibration: Annotated[
+        Plan,
+        typer.Option("--calibration", help="split holds parts out; cross-fit is for few images."),
+    ] = Plan.AUTO,
+    group_pattern: options.GroupPattern = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Learn a product from images of good parts.
+
+    Understands good/ beside folders of defects, MVTec AD, VisA, MVTec LOCO, a flat folder of good
+    images, and a CSV of path,label[,mask]. Makes a new version of the product's model.
+    """
+    chosen = options.parse_settings(settings or [])
+    pixels, box = options.parse_size(size), options.parse_roi(roi)
+    from okng.adapters.datasets import read_dataset
+    from okng.bootstrap import TrainingOptions, train_dataset
+    from okng.services.train import CalibrationPlan
+    from okng.settings import read_settings
+
+    output = Output(as_json)
+    wanted = TrainingOptions(
+        detector=detector,
+        config=chosen,
+        size=pixels,
+        roi=box,
+        mask=mask,
+        wish=options.wish_of(max_overkill, confidence, margin),
+        calibration=CalibrationPlan(calibration.value),
+        group_pattern=group_pattern,
+        seed=seed,
+    )
+    dataset = read_dataset(folder, group_pattern)
+    wording.say_dataset(output, dataset)
+    with output.progress() as progress:
+        training = train_dataset(dataset, product, wanted, read_settings(), progress)
+    say_training(output, training)
+    output.next_commands(_next(folder, dataset, training))
+    output.document({"dataset": wording.dataset_record(dataset), **training_record(training)})
+
+
+def say_training(output: Output, training: "Training") -> None:
+    """Say what a training came to."""
+    model = training.model
+    data = model.manifest.data
+    output.line(f"{model.name} is ready after {training.seconds:.1f} s", style="bold green")
+    output.line()
+    output.card(
+        [
+            ("Learned", _learned(training)),
+            *wording.calibration_rows(model.manifest.calibration),
+            *_refused(training),
+            (
+                "Parity",
+                [
+                    f"{found.runtime}: differs by {found.difference:.1g}, allowed "
+                    f"{model.manifest.tolerance:.1g}"
+                    for found in training.parity
+                ],
+            ),
+        ]
+    )
+    if data.parts < data.images:
+        output.line()
+        output.note(
+            f"{data.images} images show {data.parts} different parts: images of one part, and near "
+            "duplicates, count once"
+        )
+
+
+def training_record(training: "Training") -> dict[str, Any]:
+    """Return the same for JSON."""
+    from dataclasses import asdict
+
+    manifest = training.model.manifest
+    return {
+        "model": training.model.name,
+        "product": manifest.product,
+        "version": manifest.version,
+        "detector": manifest.detector,
+        "data": asdict(manifest.data),
+        "calibration": wording.calibration_record(manifest.calibration),
+        "refused": [{"image": one.path, "reason": one.reason} for one in training.refused],
+        "parity": [asdict(found) for found in training.parity],
+        "tolerance": manifest.tolerance,
+        "seconds": training.seconds,
+    }
+
+
+def _learned(training: "Training") -> str:
+    manifest = training.model.manifest
+    data = manifest.data
+    text = f"{counted(data.images - data.held_out, 'good image')} by {manifest.detector}"
+    if data.held_out:
+        text += f"; {data.held_out} more held out to calibrate"
+    return f"{text}, at {manifest.view.width} x {manifest.view.height} px"
+
+
+def _refused(training: "Training") -> list[tuple[str, list[str]]]:
+    """Say which images could not be used: all in number, a few by name."""
+    refused = training.refused
+    if not refused:
+        return []
+    lines = [f"{counted(len(refused), 'image')} could not be used:"]
+    lines += [_reason(one) for one in refused[:_SHOWN_REFUSED]]
+    if len(refused) > _SHOWN_REFUSED:
+        lines.append(f"and {len(refused) - _SHOWN_REFUSED} more")
+    return [("Refused", lines)]
+
+
+def _reason(refused: "Refused") -> str:
+    path = str(refused.path)
+    return refused.reason if refused.reason.startswith(path) else f"{path}: {refused.reason}"
+
+
+def _next(folder: Path, dataset: "Dataset", training: "Training") -> list[tuple[str, str]]:
+    """Choose what to type next: an evaluation where there is something to evaluate on."""
+    from okng.domain.dataset import Split
+    from okng.domain.product import product_name
+
+    product = training.model.manifest.product
+    named = "" if product_name(dataset.name) == product else f" --product {product}"
+    evaluation = f"okng evaluate {wording.quoted(folder)}{named}"
+    commands = [(f"okng inspect IMAGE... --model {product}", "judge new parts")]
+    if dataset.of(Split.TEST):
+        commands.insert(0, (evaluation, "how good it is on the test images, with a report"))
+    return commands

@@ -1,0 +1,74 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from okng import plugins
+from okng.adapters.runtimes.onnxruntime import OnnxRuntime
+from okng.adapters.runtimes.openvino import OpenVino
+from okng.domain.errors import BadSetting, MissingExtra
+from okng.domain.ports import Runtime
+from okng.testing.models import tiny_graph, tiny_score
+from okng.testing.runtimes import RUNTIME_CHECKS, RuntimeTrial, check_runtime, check_runtime_class
+
+
+@pytest.mark.parametrize("check", RUNTIME_CHECKS, ids=lambda check: check.__name__)
+def test_every_runtime_conforms(runtime: Runtime, check: Callable[[RuntimeTrial], None]) -> None:
+    """Each runtime that is shipped does what the conformance suite asks."""
+    check(RuntimeTrial(runtime))
+
+
+@pytest.mark.parametrize("name", plugins.names("runtime"))
+def test_every_runtime_class_conforms(name: str) -> None:
+    """Each has described settings, and refuses devices and precisions that do not exist."""
+    check_runtime_class(plugins.load("runtime", name))
+
+
+@pytest.mark.parametrize("name", plugins.names("runtime"))
+def test_runtimes_are_called_as_in_the_table(name: str) -> None:
+    """A runtime's own name is the one by which it is chosen."""
+    assert plugins.load("runtime", name).name == name
+
+
+def test_label_says_device_and_precision(runtime: Runtime) -> None:
+    """People read what computes where, and how finely."""
+    assert runtime.label.endswith("CPU f32")
+
+
+def test_more_threads_give_the_same_score(runtime: Runtime) -> None:
+    """Threads change the time, not the answer."""
+    several = type(runtime)(type(runtime).Config(threads=2))
+    pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(1, 8, 8, 3)
+    score = several.load(tiny_graph()).run({"image": pixels})["score"]
+    assert score[0] == pytest.approx(tiny_score(pixels[0]), rel=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["f16", "bf16", "int8"])
+def test_onnxruntime_refuses_a_precision_that_it_would_ignore(precision: str) -> None:
+    """On a CPU it computes as the graph says, so another precision is refused, with the mend."""
+    with pytest.raises(BadSetting, match=f"{precision}.*f32"):
+        OnnxRuntime(OnnxRuntime.Config(precision=precision))
+
+
+def test_onnxruntime_takes_device_names_in_any_case() -> None:
+    """`cpu` is the CPU."""
+    assert "cpu" in OnnxRuntime(OnnxRuntime.Config(device="cpu")).label
+
+
+@pytest.mark.parametrize("runtime_class", [OnnxRuntime, OpenVino])
+def test_unknown_device_is_refused_with_those_there_are(runtime_class: type) -> None:
+    """A device that is not here is refused, and the CPU offered."""
+    with pytest.raises(BadSetting, match=r"'TPU'.*CPU"):
+        runtime_class(runtime_class.Config(device="TPU"))
+
+
+def test_openvino_in_half_precision_is_close() -> None:
+    """OpenVINO in f16 passes the suite within the tolerance of half precision."""
+    check_runtime(OpenVino(OpenVino.Config(precision="f16")), tolerance=0.02)
+
+
+def test_openvino_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without OpenVINO the error names the command that installs it."""
+    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'okng\[openvino\]'"):
+        OpenVino(OpenVino.Config())
