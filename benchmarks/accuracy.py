@@ -26,7 +26,16 @@ from okng.domain.ports import Session, silent
 from okng.services.prepare import Chosen, PreparedImages
 from okng.settings import Settings
 
-HEADS = ["set", "trained on", "image AUROC", "pixel AUROC", "AUPRO", "overkill", "review", "escapes"]
+HEADS = [
+    "set",
+    "trained on",
+    "image AUROC",
+    "pixel AUROC",
+    "AUPRO",
+    "overkill",
+    "review",
+    "escapes",
+]
 ALL = 10**7
 
 
@@ -95,7 +104,9 @@ def _references(dataset: Dataset) -> list[float]:
 
 
 def _auroc(session: Session, images: PreparedImages, samples: Sequence[Sample]) -> float:
-    scores = [float(session.run({"image": images[i][None]})["score"][0]) for i in range(len(images))]
+    scores = [
+        float(session.run({"image": images[i][None]})["score"][0]) for i in range(len(images))
+    ]
     found = auroc(np.array(scores), np.array([not sample.is_good for sample in samples]))
     return float("nan") if found is None else found
 
@@ -108,7 +119,14 @@ def _print_references(names: Sequence[str], figures: np.ndarray) -> None:
     ]
     mean = [f"{value:.4f}" for value in figures.mean(axis=0)]
     rows.append(["mean", *mean, *(f"{value:+.2f}" for value in lost.mean(axis=0))])
-    heads = ["set", "default", "10 %, 16 px cells", "10 %, 8 px cells", "given up, points", "(8 px)"]
+    heads = [
+        "set",
+        "default",
+        "10 %, 16 px cells",
+        "10 %, 8 px cells",
+        "given up, points",
+        "(8 px)",
+    ]
     table("Image AUROC against the full-dimensional 10 % coreset", heads, rows)
 
 

@@ -54,20 +54,21 @@ def _row(model: Model, runtime: Runtime, files: list[Path]) -> list[str]:
     inspector = Inspector(model, whole)
     image = np.random.default_rng(0).integers(0, 256, (1, view.height, view.width, 3), np.uint8)
 
-    def run(session: Session) -> Callable[[int], object]:
-        return lambda turn: session.run({"image": image})
+    def run(session: Session) -> Callable[[Path], object]:
+        return lambda _: session.run({"image": image})
 
-    steps = [run(alone), run(whole), lambda turn: inspector.inspect(files[turn % len(files)])]
-    times = np.array([[_time(step, turn) for step in steps] for turn in range(TURNS + WARM_UP)])
+    steps = [run(alone), run(whole), inspector.inspect]
+    turns = (files[turn % len(files)] for turn in range(TURNS + WARM_UP))
+    times = np.array([[_time(step, file) for step in steps] for file in turns])
     times = times[WARM_UP:]
     ratios = times[:, 1:] / times[:, :1]
     name = f"{model.manifest.detector}, {runtime.label}"
     return [name, f"{np.median(times[:, 0]) * 1e3:.2f}", *map(_quartiles, ratios.T)]
 
 
-def _time(step: Callable[[int], object], turn: int) -> float:
+def _time(step: Callable[[Path], object], file: Path) -> float:
     start = perf_counter()
-    step(turn)
+    step(file)
     return perf_counter() - start
 
 

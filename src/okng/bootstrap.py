@@ -1,11 +1,11 @@
 """The one place that builds adapters and hands them to services; also okng's Python interface.
 
-    import okng
+import okng
 
-    okng.train("parts/bottle")
-    inspector = okng.load("bottle")
-    inspection = inspector.inspect("new.png")
-    print(inspection.verdict, inspection.score, inspection.regions)
+okng.train("parts/bottle")
+inspector = okng.load("bottle")
+inspection = inspector.inspect("new.png")
+print(inspection.verdict, inspection.score, inspection.regions)
 """
 
 import json
@@ -67,7 +67,7 @@ class TrainingOptions:
     size: tuple[int, int] = DEFAULT_SIZE
     roi: Box | None = None
     mask: Path | None = None
-    wish: Wish = Wish()
+    wish: Wish = field(default_factory=Wish)
     calibration: CalibrationPlan = CalibrationPlan.AUTO
     group_pattern: str | None = None
     seed: int = 0

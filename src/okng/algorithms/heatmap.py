@@ -22,17 +22,18 @@ _DARK_END = 0.25
 """Share of the colormap's dark end that is passed over; black would look like a shadow."""
 
 
-def heat_limits(calibration: Calibration) -> tuple[float, float]:
-    """Return the scores at which the heat begins and is full: the same for all of a model.
+def heat_limits(calibration: Calibration, anomaly_map: Floats) -> tuple[float, float]:
+    """Return the scores at which the heat begins and is full over one map, float32 `[h, w]`.
 
     It begins halfway from the typical good part to the review threshold, so that good parts stay
-    clean, and is full as far beyond the NG threshold again.
+    clean. It is full as far beyond the NG threshold again, or at the map's own peak where that is
+    further, so that the worst place stands out within a large fault.
     """
     good = calibration.good_scores
     review, ng = calibration.review_threshold, calibration.ng_threshold
     typical = min(median(good), review) if good else min(0.0, review)
     low = (typical + review) / 2.0
-    high = ng + (ng - low)
+    high = max(ng + (ng - low), float(np.nan_to_num(anomaly_map).max()))
     return (low, high) if high > low else (low, low + max(abs(low), 1.0) * 1e-3)
 
 
@@ -47,7 +48,7 @@ def overlay(
     anomaly_map: Floats,
     low: float,
     high: float,
-    opacity: float = 0.65,
+    opacity: float = 0.55,
     roi: Box | None = None,
 ) -> Pixels:
     """Blend the map over the picture: clear up to `low`, at `opacity` from `high` on.

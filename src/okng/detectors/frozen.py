@@ -13,7 +13,7 @@ from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict, Field
 
 from okng.domain.arrays import Floats, Mask, Scores
-from okng.domain.ports import Images, Progress, Runtime, Session, Trained
+from okng.domain.ports import Images, Progress, Runtime, Session
 from okng.graphs.features import Features
 from okng.graphs.heads import MapScoring, join
 
@@ -84,7 +84,7 @@ def train_head(
     folds: Sequence[int] | None,
     progress: Progress,
 ) -> tuple[ModelProto, Scores | None]:
-    """Pass every image through the backbone once, fit the head, and cross-fit where folds are given.
+    """Pass every image through the backbone once, fit the head, and cross-fit given folds.
 
     Returns:
         The head, and the cross-fitted raw scores, float64 `[n]`, or None.
@@ -108,12 +108,11 @@ def inspected_cells(inspected: Mask, features: Features) -> Mask:
     rows, columns = features.rows, features.columns
     height, width = inspected.shape
     blocks = inspected.reshape(rows, height // rows, columns, width // columns)
-    cells: Mask = blocks.any(axis=(1, 3))
-    return cells
+    return np.asarray(blocks.any(axis=(1, 3)))
 
 
 def whole_graph(features: Features, head: ModelProto, height: int, width: int) -> bytes:
-    return join(features, head, height, width).SerializeToString(deterministic=True)
+    return bytes(join(features, head, height, width).SerializeToString(deterministic=True))
 
 
 def _features_of(session: Session, images: Images, progress: Progress) -> Iterator[Floats]:

@@ -116,7 +116,7 @@ class _GaussianTrainer:
 
 
 def _batched(items: Iterator[Floats], size: int) -> Iterator[tuple[Floats, ...]]:
-    """Yield the items in tuples of `size`, the last perhaps shorter (itertools has it from 3.12)."""
+    """Yield the items in tuples of `size`, the last perhaps shorter (as itertools from 3.12)."""
     while batch := tuple(islice(items, size)):
         yield batch
 
@@ -126,7 +126,7 @@ def _whitening(covariance: Array, shrinkage: float, ridge: float) -> Floats:
     pooled = covariance.mean(axis=0)
     mixed = (1 - shrinkage) * covariance + shrinkage * pooled
     variance = float(np.trace(pooled)) / len(pooled)
-    mixed += np.eye(len(pooled)) * max(ridge * variance, np.finfo(np.float32).eps)
+    mixed += np.eye(len(pooled)) * max(ridge * variance, float(np.finfo(np.float32).eps))
     inverse = np.linalg.inv(np.linalg.cholesky(mixed))
     whitening: Floats = np.ascontiguousarray(inverse.transpose(0, 2, 1), np.float32)
     return whitening

@@ -69,7 +69,7 @@ def backbone_alone(backbone: Backbone, stages: Sequence[str], view: View) -> byt
     for stage in map(backbone.stage, stages):
         rows, columns = ((side + padding) // stage.stride for side in (view.height, view.width))
         graph.output(values[stage.name], stage.name, ("N", stage.channels, rows, columns))
-    return graph.build().SerializeToString()
+    return bytes(graph.build().SerializeToString())
 
 
 def padding_px(backbone: Backbone) -> int:

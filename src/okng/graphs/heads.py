@@ -49,7 +49,7 @@ def nearest_neighbour_head(bank: Floats, scoring: MapScoring) -> ModelProto:
 
 
 def gaussian_head(
-    channels: int, chosen: Floats, mean: Floats, whitening: Floats, scoring: MapScoring
+    channels: int, chosen: Array, mean: Floats, whitening: Floats, scoring: MapScoring
 ) -> ModelProto:
     """Build the head whose map is the Mahalanobis distance to each position's own Gaussian.
 
@@ -67,7 +67,9 @@ def gaussian_head(
     by_position = graph.node("Transpose", centred, perm=[1, 0, 2])
     white = graph.node("MatMul", by_position, graph.constant(whitening))
     squared = graph.node("ReduceSum", graph.node("Mul", white, white), graph.ints(2), keepdims=0)
-    return _finish(graph, graph.node("Sqrt", graph.node("Transpose", squared, perm=[1, 0])), scoring)
+    return _finish(
+        graph, graph.node("Sqrt", graph.node("Transpose", squared, perm=[1, 0])), scoring
+    )
 
 
 def join(features: Features, head: ModelProto, height: int, width: int) -> ModelProto:

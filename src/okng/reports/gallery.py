@@ -67,7 +67,8 @@ def _card(
         pixels, truth = pixels[place], truth[place]
     small = thumbnail(pixels)
     threshold = calibration.review_threshold
-    heat = overlay(small, exhibit.anomaly_map, *heat_limits(calibration))
+    limits = heat_limits(calibration, exhibit.anomaly_map)
+    heat = overlay(small, exhibit.anomaly_map, *limits)
     return Card(
         exhibit.result,
         data_uri(outline_mask(small, truth > 0, line_px=LINE_PX)),

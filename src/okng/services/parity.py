@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from okng.algorithms.pixels import MAX_PIXELS
 from okng.domain.errors import OkngError, ParityError
 from okng.domain.model import Model
 from okng.domain.ports import Runtime
@@ -18,7 +19,9 @@ class Parity:
     difference: float
 
 
-def check_parity(model: Model, runtimes: Sequence[Runtime]) -> tuple[Parity, ...]:
+def check_parity(
+    model: Model, runtimes: Sequence[Runtime], max_pixels: int = MAX_PIXELS
+) -> tuple[Parity, ...]:
     """Run the golden images through each runtime.
 
     Raises:
@@ -28,12 +31,14 @@ def check_parity(model: Model, runtimes: Sequence[Runtime]) -> tuple[Parity, ...
     if not model.manifest.golden:
         raise ParityError(f"{model.name} has no golden images, so nothing can be compared")
     verdicts: dict[str, tuple[str, Verdict]] = {}
-    return tuple(_check(model, runtime, verdicts) for runtime in runtimes)
+    return tuple(_check(model, runtime, verdicts, max_pixels) for runtime in runtimes)
 
 
-def _check(model: Model, runtime: Runtime, verdicts: dict[str, tuple[str, Verdict]]) -> Parity:
+def _check(
+    model: Model, runtime: Runtime, verdicts: dict[str, tuple[str, Verdict]], max_pixels: int
+) -> Parity:
     try:
-        inspector = Inspector(model, runtime.load(model.graph))
+        inspector = Inspector(model, runtime.load(model.graph), max_pixels=max_pixels)
     except OkngError as error:
         raise ParityError(f"{runtime.label} cannot run {model.name}: {error}") from error
     largest = 0.0

@@ -44,7 +44,7 @@ class PreparedImages:
         self.refused: list[Refused] = []
         self.digests: list[bytes] = []
         thumbnails: list[Floats] = []
-        self._file = tempfile.TemporaryFile(prefix="okng-images-")
+        self._file = tempfile.TemporaryFile(prefix="okng-images-")  # noqa: SIM115 - closed in __exit__
         for done, sample in enumerate(samples, start=1):
             try:
                 data = read(sample.path, max_pixels)

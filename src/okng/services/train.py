@@ -1,7 +1,7 @@
 """Train: good images in, a calibrated model in the store out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -15,7 +15,7 @@ from okng.algorithms.duplicates import group_near_duplicates
 from okng.algorithms.fingerprint import fingerprint
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, read
 from okng.domain.arrays import Array, Scores
-from okng.domain.calibration import Evidence
+from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset
 from okng.domain.errors import BadDataset, BadSetting
 from okng.domain.model import BackboneCard, DataCard, Golden, Manifest, Model
@@ -58,7 +58,7 @@ class TrainingPlan:
     config: Mapping[str, object]
     backbone: BackboneCard | None
     view: View
-    wish: Wish = Wish()
+    wish: Wish = field(default_factory=Wish)
     calibration: CalibrationPlan = CalibrationPlan.AUTO
     seed: int = 0
     max_pixels: int = MAX_PIXELS
@@ -117,10 +117,11 @@ def train(
         graph_hash = sha256(trained.graph).hexdigest()
         calibration = calibrate(parts, plan.wish, evidence, graph_hash)
         session = runtimes[0].load(trained.graph)
-        golden, pictures = _golden(images, scores, scored, session, plan.max_pixels)
+        tolerance = TOLERANCE * max(abs(float(np.median(parts))), 1e-3)
+        clear = _ClearOf(calibration, tolerance)
+        golden, pictures = _golden(images, scores, scored, session, clear, plan.max_pixels)
         held_out = scored if evidence is Evidence.HELD_OUT else []
         data = _data_card(dataset, images, groups, held_out)
-    median = float(np.median(parts))
 
     def build(version: int) -> Model:
         height, width = session.run({"image": _blank(plan.view)})["anomaly_map"].shape[1:]
@@ -138,7 +139,7 @@ def train(
             data=data,
             calibration=calibration,
             golden=golden,
-            tolerance=TOLERANCE * max(abs(median), 1e-3),
+            tolerance=tolerance,
             trained_on=runtimes[0].label,
             facts=trained.facts,
         )
@@ -149,7 +150,7 @@ def train(
         return replace(model, report=report(model.manifest, pictures))
 
     progress("parity", 0, len(runtimes))
-    parity = check_parity(build(0), runtimes)
+    parity = check_parity(build(0), runtimes, plan.max_pixels)
     progress("parity", len(runtimes), len(runtimes))
     model = store.add(plan.product, reported)
     return Training(model, tuple(images.refused), parity, perf_counter() - start)
@@ -170,11 +171,14 @@ def _groups(images: PreparedImages) -> Array:
     names = [sample.group for sample in images.samples]
     if any(names):
         said = {name: i for i, name in enumerate(dict.fromkeys(names))}
-        groups = np.array([said[n] if n else len(said) + g for n, g in zip(names, groups)])
+        known = zip(names, groups, strict=True)
+        groups = np.array([said[name] if name else len(said) + group for name, group in known])
     parts = len(np.unique(groups))
     if parts < 2:
         count = len(images)
-        what = "there is only one good image" if count == 1 else f"all {count} good images are alike"
+        what = (
+            "there is only one good image" if count == 1 else f"all {count} good images are alike"
+        )
         raise BadDataset(
             f"{what}; a threshold needs good images of at least two different parts, better 30 "
             "or more"
@@ -202,7 +206,9 @@ def _fit(
         chosen = Chosen(images, everyone)
         trained = plan.detector.train(chosen, [int(fold) for fold in folds], progress)
         if trained.cross_fitted is None:
-            raise BadSetting(f"{plan.detector_name} cannot be cross-fitted: take --calibration split")
+            raise BadSetting(
+                f"{plan.detector_name} cannot be cross-fitted: take --calibration split"
+            )
         return trained, trained.cross_fitted, Evidence.CROSS_FITTED, everyone
     held = hold_out(groups, min(needed, parts // 2), rng)
     kept, out = [i for i in everyone if not held[i]], [i for i in everyone if held[i]]
@@ -220,23 +226,47 @@ def _golden(
     scores: Scores,
     scored: Sequence[int],
     session: Session,
+    clear: "_ClearOf",
     max_pixels: int,
 ) -> tuple[tuple[Golden, ...], dict[str, bytes]]:
-    """Choose good images across the range of scores, with the scores that the graph gives them."""
+    """Choose good images across the range of scores, with the scores that the graph gives them.
+
+    An image at the very threshold would get its verdict from rounding, so the next one is taken.
+    """
     ranked = sorted(scored, key=lambda i: float(scores[i]))
-    chosen = dict.fromkeys(ranked[int(rank * len(ranked))] for rank in _GOLDEN_RANKS)
+    wanted = dict.fromkeys(int(rank * len(ranked)) for rank in _GOLDEN_RANKS)
+    others = sorted(set(range(len(images))) - set(scored))
+    chosen: dict[int, float] = {}
+    for place in wanted:
+        for i in (*ranked[place::-1], *ranked[place + 1 :], *others):
+            if i not in chosen:
+                score = float(session.run({"image": images[i][None]})["score"][0])
+                if clear(score):
+                    chosen[i] = score
+                    break
     golden: list[Golden] = []
     pictures: dict[str, bytes] = {}
-    for i in chosen:
+    for i, score in chosen.items():
         data = read(images.samples[i].path, max_pixels)
         if golden and sum(map(len, pictures.values())) + len(data) > GOLDEN_BYTES:
             continue
         suffix = images.samples[i].path.suffix.lower()
         name = f"{len(golden) + 1}{suffix if suffix.isascii() and suffix[1:].isalnum() else ''}"
         pictures[name] = data
-        score = float(session.run({"image": images[i][None]})["score"][0])
         golden.append(Golden(name, score))
     return tuple(golden), pictures
+
+
+@dataclass(frozen=True)
+class _ClearOf:
+    """Tells whether a score is further from both thresholds than the tolerance."""
+
+    calibration: Calibration
+    tolerance: float
+
+    def __call__(self, score: float) -> bool:
+        thresholds = (self.calibration.review_threshold, self.calibration.ng_threshold)
+        return all(abs(score - threshold) > 2 * self.tolerance for threshold in thresholds)
 
 
 def _data_card(

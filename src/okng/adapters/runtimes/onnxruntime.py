@@ -76,7 +76,7 @@ class OnnxRuntime:
             raise BadSetting(
                 f"this ONNX Runtime has no device {self._config.device!r}: choose from {devices}"
             )
-        provider = next(name for name in available if name.lower() == provider.lower())
+        provider = next(str(name) for name in available if name.lower() == provider.lower())
         tensorrt = provider == "TensorrtExecutionProvider"
         if self._config.precision not in (("f32", "f16") if tensorrt else ("f32",)):
             raise BadSetting(

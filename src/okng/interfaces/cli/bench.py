@@ -23,7 +23,11 @@ def bench(
     ] = 100,
     as_json: options.Json = False,
 ) -> None:
-    """Measure how long a model takes on this machine, on every runtime that is installed."""
+    """Measure how long a model takes here.
+
+    Times the backbone alone, the whole graph, and an image file to its verdict, on every runtime
+    that is installed.
+    """
     from okng.bootstrap import bench as measure
     from okng.settings import read_settings
 

@@ -77,7 +77,10 @@ def demo(
     output.next_commands(
         [
             (f"okng inspect {where}/test --model {product} --overlays overlays", "see where"),
-            (f"okng calibrate {product} --max-overkill 0.05", "let fewer defects pass, send more to review"),
+            (
+                f"okng calibrate {product} --max-overkill 0.05",
+                "let fewer defects pass, send more to review",
+            ),
             ("okng train FOLDER", "your own parts: a folder of good images is enough"),
         ]
     )

@@ -33,7 +33,7 @@ def evaluate(
     no_review: options.NoReview = False,
     as_json: options.Json = False,
 ) -> None:
-    """Measure a model on the test images of a folder, and write a report.
+    """Measure a model on test images; write a report.
 
     The model is the product's champion (its newest until one is promoted); the product is called
     like the folder unless --product or --model says otherwise.
@@ -57,7 +57,7 @@ def evaluate(
         raise BadDataset(
             f"{folder} has no test images, so there is nothing to evaluate on: put images that "
             "were not trained on into test/good and test/<name of the defect>, or name another "
-            "folder with --product"
+            "folder, with --product NAME where it is called differently"
         )
     reference = model or product_name(product or dataset.name)
     policy = options.policy_of(min_area_px, no_review)

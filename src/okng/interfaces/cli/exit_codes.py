@@ -21,18 +21,11 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-MEANINGS = {
-    ExitCode.DONE: "done; inspect: every image is OK",
-    ExitCode.NG: "inspect: an image is NG",
-    ExitCode.USAGE: "the command line or a setting cannot work",
-    ExitCode.REVIEW: "inspect: an image needs REVIEW, none is NG",
-    ExitCode.ERROR: "inspect: an image could not be inspected (ERROR), whatever the others are",
-    ExitCode.FAILURE: "it could not be done; the message says why",
-    ExitCode.BUG: "a fault in okng itself",
-    ExitCode.INTERRUPTED: "interrupted",
-}
-
-EPILOG = "Exit codes: " + ". ".join(f"{code.value} {text}" for code, text in MEANINGS.items()) + "."
+EPILOG = (
+    "Exit codes of inspect: 0 all OK, 1 an NG, 3 a REVIEW, 4 an ERROR; the worst counts, ERROR "
+    "before NG before REVIEW. Of every command: 0 done, 2 the command line or a setting cannot "
+    "work, 5 it could not be done, 70 a fault in okng itself, 130 interrupted."
+)
 
 
 def exit_code_of(verdicts: "Iterable[Verdict]") -> ExitCode:

@@ -24,7 +24,7 @@ _ANCESTORS = 3
 """How many folders above an image may name its product: bottle/test/broken/1.png."""
 
 
-LEGEND = "Score against its threshold; p: share of good parts that look no better; place in pixels"
+LEGEND = "Score against threshold; p: share of good parts that look no better"
 
 
 def inspect(

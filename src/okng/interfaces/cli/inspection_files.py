@@ -87,7 +87,7 @@ class OverlayWriter:
     ) -> None:
         self._folder, self._root, self._max_pixels = folder, root, max_pixels
         self._roi = inspector.model.manifest.view.roi
-        self._limits = heat_limits(inspector.calibration)
+        self._calibration = inspector.calibration
         self._inputs = inputs
 
     def __call__(self, inspection: Inspection) -> None:
@@ -100,7 +100,8 @@ class OverlayWriter:
         if whole_path(target) in self._inputs:
             raise BadSetting(f"{target} is to be inspected: give another folder for --overlays")
         pixels = decode_file(path, self._max_pixels)
-        shown = overlay(pixels, prediction.anomaly_map, *self._limits, roi=self._roi)
+        limits = heat_limits(self._calibration, prediction.anomaly_map)
+        shown = overlay(pixels, prediction.anomaly_map, *limits, roi=self._roi)
         threshold = inspection.review_threshold
         shown = outline(shown, prediction.anomaly_map, threshold, roi=self._roi)
         Image.fromarray(shown).save(target, quality=92)

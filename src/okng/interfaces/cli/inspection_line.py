@@ -21,7 +21,7 @@ STYLES = {
 }
 _SYMBOLS = {Verdict.OK: "✔", Verdict.REVIEW: "?", Verdict.NG: "✘", Verdict.ERROR: "!"}
 _ASCII = {"✔": "+", "✘": "x", "≤": "<=", "…": "~"}
-_LEAST_NAME = 16
+_LEAST_NAME = 12
 _WIDE = 100
 
 
@@ -33,7 +33,7 @@ def inspection_line(inspection: Inspection, console: "Console") -> "Text":
     from rich.text import Text
 
     name, verdict = shown(inspection.image), inspection.verdict
-    text = Text(no_wrap=True, overflow="ignore" if not console.is_terminal else "ellipsis")
+    text = Text(no_wrap=True, overflow="ignore")
     text.append(f"{_SYMBOLS[verdict]} {verdict.value:<6}", style=STYLES[verdict])
     if inspection.score is None or inspection.p_value is None:
         error = shown(inspection.error or "")
@@ -41,15 +41,17 @@ def inspection_line(inspection: Inspection, console: "Console") -> "Text":
         text.overflow = "fold"
         text.no_wrap = False
         return _encodable(text, console)
-    text.append(f"  {_comparison(inspection):>15}")
+    text.append(f"  {_comparison(inspection):>13}")
     text.append(f"  p {inspection.p_value:.3f}")
     total_ms = inspection.timing.total_ms if inspection.timing else 0.0
-    text.append(f" {total_ms:>5.0f} ms  ", style="dim")
+    text.append(f" {total_ms:>4.0f} ms  ", style="dim")
     where = _where(inspection, console)
     room = console.width - text.cell_len - (len(where) + 2 if where else 0)
     text.append(_cropped(name, max(room, _LEAST_NAME)) if console.is_terminal else name)
     if where:
         text.append(f"  {where}", style="dim")
+    if console.is_terminal:
+        text.truncate(console.width, overflow="ellipsis")
     return _encodable(text, console)
 
 

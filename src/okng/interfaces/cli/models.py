@@ -12,6 +12,7 @@ from okng.interfaces.cli.reporting import Command, Group
 
 if TYPE_CHECKING:
     from okng.adapters.stores.model_folder import FolderModelStore
+    from okng.domain.calibration import Calibration
     from okng.domain.model import Manifest, ModelEntry
 
 app = typer.Typer(
@@ -48,7 +49,7 @@ def list_models(
 
 @app.command(cls=Command)
 def show(reference: Reference, as_json: options.Json = False) -> None:
-    """Show what a model is, what it promises and what it was made from."""
+    """Show a model: its data, view and promise."""
     from dataclasses import asdict
 
     output, store = Output(as_json), _store()
@@ -80,11 +81,11 @@ def show(reference: Reference, as_json: options.Json = False) -> None:
 
 @app.command(cls=Command)
 def calibrations(reference: Reference, as_json: options.Json = False) -> None:
-    """List a model's calibrations; the newest is in use."""
+    """List a model's calibrations; the newest is used."""
     output, store = Output(as_json), _store()
     every = store.calibrations(reference)
     output.table(
-        ["no.", "made", "method", "REVIEW above", "NG above", "promise"],
+        ["no.", "made", "method", "REVIEW above", "NG above", "good not OK", "n"],
         [
             [
                 str(one.version),
@@ -92,11 +93,12 @@ def calibrations(reference: Reference, as_json: options.Json = False) -> None:
                 one.method.value,
                 wording.number(one.review_threshold),
                 wording.number(one.ng_threshold),
-                str(one.promises[0]) if one.promises else "",
+                _good_promise(one),
+                f"{len(one.good_scores):,}",
             ]
             for one in every
         ],
-        left=6,
+        left=3,
     )
     output.document({"calibrations": [wording.calibration_record(one) for one in every]})
 
@@ -110,7 +112,10 @@ def export_model(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Write a model, calibrations included, to one file that travels."""
+    """Write a model to one file.
+
+    Its calibrations go with it; okng models import takes it in elsewhere.
+    """
     from okng.bootstrap import export_model as write
     from okng.settings import read_settings
 
@@ -126,7 +131,10 @@ def import_model(
     product: options.Product = None,
     as_json: options.Json = False,
 ) -> None:
-    """Take in a model that was exported; everything in it is verified first."""
+    """Take in a model that was exported.
+
+    Everything in it is verified first. It gets the next free version of its product.
+    """
     from okng.bootstrap import import_model as read
     from okng.settings import read_settings
 
@@ -151,7 +159,10 @@ def promote(
     ] = "champion",
     as_json: options.Json = False,
 ) -> None:
-    """Let a model be the product's champion, which inspect and evaluate use."""
+    """Let a model be the champion.
+
+    The champion is what inspect and evaluate use for its product; --alias gives another name.
+    """
     output = Output(as_json)
     name = _store().promote(reference, alias)
     output.line(f"{name} is the {alias} now")
@@ -230,6 +241,14 @@ def _card(manifest: "Manifest") -> list[tuple[str, str]]:
         ("Graph", manifest.calibration.graph_sha256),
         ("Golden", f"{len(manifest.golden)} images, scores within {manifest.tolerance:.2g}"),
     ]  # fmt: skip
+
+
+def _good_promise(calibration: "Calibration") -> str:
+    """Put the promise about good parts into a few words."""
+    for promise in calibration.promises:
+        if promise.of == "good":
+            return f"{'at most' if promise.exact else 'about'} {promise.rate:.2%}"
+    return "-"
 
 
 def _value(value: object) -> str:

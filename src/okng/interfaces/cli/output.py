@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -75,7 +75,7 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Say what must not be overlooked; on standard error, so JSON stays whole."""
-        typer.echo(f"okng: {shown(text)}", err=True)
+        typer.echo(f"Warning: {shown(text)}", err=True)
 
     def card(
         self, rows: Iterable[tuple[str, "str | Sequence[str]"]], label_style: str = "dim"
@@ -92,15 +92,22 @@ class Output:
             grid.add_row(f"  {label}", Text("\n".join(map(shown, lines))))
         self.show(grid)
 
-    def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
-        """Show a table, the first `left` columns flush left, the others flush right."""
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        left: int = 1,
+        fold: int = 1,
+    ) -> None:
+        """Show a table: the first `left` columns flush left, the first `fold` may be folded."""
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
         table.add_column("", width=0)
         for index, header in enumerate(headers):
-            table.add_column(header, justify="left" if index < left else "right", overflow="fold")
+            justify: Literal["left", "right"] = "left" if index < left else "right"
+            table.add_column(header, justify=justify, overflow="fold", no_wrap=index >= fold)
         for row in rows:
             table.add_row("", *(Text(shown(cell)) for cell in row))
         self.show(table)

@@ -41,7 +41,7 @@ def reporting(as_json: bool) -> Iterator[None]:
         code = ExitCode.USAGE if isinstance(error, BadSetting) else ExitCode.FAILURE
         raise _fail(str(error), error.code, code, as_json) from error
     except KeyboardInterrupt as error:
-        raise _fail("stopped", "interrupted", ExitCode.INTERRUPTED, as_json) from error
+        raise _fail("interrupted", "interrupted", ExitCode.INTERRUPTED, as_json) from error
     except MemoryError as error:
         raise _fail("not enough memory", "memory", ExitCode.FAILURE, as_json) from error
     except OSError as error:
@@ -58,7 +58,7 @@ def crash(kind: type[BaseException], error: BaseException, trace: TracebackType 
     An `excepthook`: it cannot change the exit code but by ending the process here.
     """
     sys.__excepthook__(kind, error, trace)
-    sys.stderr.write("okng: this is a fault in okng: please report it with the lines above\n")
+    sys.stderr.write("This is a fault in okng: please report it, with the lines above\n")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(ExitCode.BUG)
@@ -75,5 +75,5 @@ def _fail(message: str, kind: str, code: ExitCode, as_json: bool) -> typer.Exit:
     if as_json:
         typer.echo(json.dumps({"error": {"code": kind, "message": message}}))
     text = "\n".join(shown(line) for line in message.splitlines())
-    typer.echo(f"okng: {text}", err=True)
+    typer.echo(f"Error: {text}", err=True)
     return typer.Exit(code)
