@@ -91,7 +91,7 @@ def _references(dataset: Dataset) -> list[float]:
                     cell_px=cell_px,
                     blur_cells=MemoryConfig().blur_cells * 16 / cell_px,
                     bank_size=max(1, cells // 10),
-                    sample_per_image=100_000,
+                    smallest_bank=1,
                     sample_size=ALL,
                 )
             )

@@ -28,7 +28,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("THREADS", "0"), ("THREADS", "257"), ("THREADS", "two"), ("RUNTIME", "tensorrt"),
+    [("THREADS", "0"), ("THREADS", "257"), ("THREADS", "two"), ("RUNTIME", "x" * 200),
      ("MAX_PIXELS", "-1"), ("DEVICE", "x" * 200)],
 )  # fmt: skip
 def test_bad_value_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ SHIPPED: dict[tuple[str, str], str] = {
 
 def names(kind: str, allowed: Sequence[str] = ()) -> list[str]:
     """Return what can be had of a kind, in the order of preference."""
-    return [name for of, name in SHIPPED if of == kind] + sorted(_offered(kind, allowed))
+    shipped = [name for of, name in SHIPPED if of == kind]
+    return shipped + sorted(set(_offered(kind, allowed)) - set(shipped))
 
 
 def load(kind: str, name: str, allowed: Sequence[str] = ()) -> Any:

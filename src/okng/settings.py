@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,10 +36,13 @@ class Settings(BaseSettings):
         title="Data folder",
         description="Where models are kept. A folder of the user's own by default.",
     )
-    runtime: Literal["auto", "onnxruntime", "openvino"] = Field(
+    runtime: str = Field(
         default="auto",
         title="Runtime",
-        description="What runs the graphs; auto takes OpenVINO where it is installed.",
+        description="What runs the graphs: auto, openvino, onnxruntime or an allowed plug-in; auto "
+        "takes OpenVINO where it is installed.",
+        min_length=1,
+        max_length=100,
     )
     device: str = Field(
         default="CPU",

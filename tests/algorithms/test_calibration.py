@@ -201,11 +201,7 @@ def test_margin_threshold(good: list[float], margin: float, expected: float) -> 
     assert margin_threshold(np.array(good), margin) == expected
 
 
-@given(
-    values=st.lists(
-        st.tuples(st.floats(-50, 50), st.integers(-3, 5)), min_size=1, max_size=40
-    )
-)
+@given(values=st.lists(st.tuples(st.floats(-50, 50), st.integers(-3, 5)), min_size=1, max_size=40))
 def test_worst_by_group(values: list[tuple[float, int]]) -> None:
     """Each group counts once, with its highest score, and the result ascends."""
     worst: dict[int, float] = {}

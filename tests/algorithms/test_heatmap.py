@@ -95,7 +95,7 @@ def test_mask_of_another_size_is_resized() -> None:
     [((), 2.0, 3.0), ((1.0, 1.5), 2.0, 3.0), ((5.0,), 2.0, 2.0), ((), -1.0, -1.0)],
 )
 def test_heat_limits_are_ordered(good: tuple[float, ...], review: float, ng: float) -> None:
-    """The heat begins no higher than the review threshold, ends beyond the NG threshold and peak."""
+    """The heat begins no higher than the review threshold, ends beyond NG and the peak."""
     calibration = Calibration(
         1, "00", review, ng, (), good, Method.MANUAL, "set by hand", "2025-01-01T00:00:00+00:00"
     )

@@ -1,13 +1,10 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from okng import plugins
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime
-from okng.domain.ports import silent
 from okng.testing.detectors import DETECTOR_CHECKS, DetectorTrial
-from okng.testing.images import ArrayImages, good_parts
 from okng.testing.plugins import check_config
 
 

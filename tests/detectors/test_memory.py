@@ -37,7 +37,7 @@ def test_a_small_bank_conforms() -> None:
         ({"bank_size": 50}, 50),
         ({"bank_size": 10_000}, 6 * 36),
         ({"bank_size": 10_000, "sample_size": 30}, 30),
-        ({"bank_size": 2, "sample_per_image": 4}, 2),
+        ({"bank_size": 2, "sample_size": 40}, 2),
     ],
 )
 def test_the_bank_is_bounded_and_stated(settings: dict[str, object], rows: int) -> None:

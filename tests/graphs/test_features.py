@@ -28,8 +28,7 @@ def stages_of(pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def by_hand(pixels: np.ndarray, stages: tuple[str, ...], cell_px: int) -> np.ndarray:
-    """Do in numpy and OpenCV what the graph says it does: pad, run, pool, crop, bring to the grid.
-    """
+    """Do in numpy and OpenCV what the graph says it does."""
     padding = padding_px(backbone())
     padded = np.pad(pixels, ((padding, padding), (padding, padding), (0, 0)), mode="reflect")
     features = stages_of(padded)

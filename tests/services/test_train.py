@@ -54,9 +54,7 @@ def run(
     **changes: object,
 ) -> Training:
     plan = plan_of(runtime, **changes)
-    return train(
-        dataset, plan, [runtime, *others], store or MemoryStore(), no_report, progress
-    )
+    return train(dataset, plan, [runtime, *others], store or MemoryStore(), no_report, progress)
 
 
 def graph_scores(training: Training, runtime: Runtime, files: list[Path]) -> dict[Path, float]:
@@ -126,9 +124,7 @@ def test_cross_fitting_can_be_had_with_many_images(
     dataset: Make, good_files: list[Path], runtime: Runtime
 ) -> None:
     """Asked to cross-fit, every part is used, however loose the wish."""
-    training = run(
-        dataset(good_files), runtime, wish=LOOSE, calibration=CalibrationPlan.CROSS_FIT
-    )
+    training = run(dataset(good_files), runtime, wish=LOOSE, calibration=CalibrationPlan.CROSS_FIT)
     (promise,) = training.model.manifest.calibration.promises
     assert (promise.n, promise.exact) == (14, False)
 
@@ -180,9 +176,7 @@ def test_images_of_one_part_are_held_out_together(
 ) -> None:
     """A part is held out with all its images or not at all."""
     groups = {path: f"part {i // 2}" for i, path in enumerate(good_files)}
-    training = run(
-        dataset(good_files, groups=groups), runtime, calibration=CalibrationPlan.SPLIT
-    )
+    training = run(dataset(good_files, groups=groups), runtime, calibration=CalibrationPlan.SPLIT)
     data = training.model.manifest.data
     assert (data.parts, data.held_out) == (7, 6)
     assert training.model.manifest.calibration.promises[0].n == 3
@@ -195,9 +189,7 @@ def test_images_for_testing_never_take_part(
     defective = [with_defect(pixels) for pixels in good_parts(3, 64, start=50)]
     for_test = tuple(
         Sample(path, label, Split.TEST)
-        for path, label in zip(
-            save(tmp_path / "t", defective), ("hole", "good", None), strict=True
-        )
+        for path, label in zip(save(tmp_path / "t", defective), ("hole", "good", None), strict=True)
     )
     without = run(dataset(good_files), runtime).model
     beside = run(dataset(good_files, for_test), runtime).model
@@ -238,13 +230,13 @@ def test_one_bad_file_among_good_ones(
 def test_no_good_images(dataset: Make, good_files: list[Path], runtime: Runtime) -> None:
     """Without good images the error says what is needed."""
     bad = Sample(good_files[0], "hole", Split.TRAIN)
-    with pytest.raises(BadDataset, match="no good images.*'good'"):
+    with pytest.raises(BadDataset, match=r"no good images.*'good'"):
         run(dataset([], (bad,)), runtime)
 
 
 def test_one_image(dataset: Make, good_files: list[Path], runtime: Runtime) -> None:
     """One image is too few, and the error says how many would do."""
-    with pytest.raises(BadDataset, match="only one good image.*30"):
+    with pytest.raises(BadDataset, match=r"only one good image.*30"):
         run(dataset(good_files[:1]), runtime)
 
 
@@ -308,9 +300,7 @@ def test_a_runtime_that_cannot_run_the_graph_stores_nothing(
     assert store.models == {}
 
 
-def test_training_is_deterministic(
-    dataset: Make, good_files: list[Path], runtime: Runtime
-) -> None:
+def test_training_is_deterministic(dataset: Make, good_files: list[Path], runtime: Runtime) -> None:
     """Two trainings give the same graph, scores, thresholds and golden images."""
     first, second = (run(dataset(good_files), runtime).model for _ in range(2))
     assert first.graph == second.graph
@@ -342,9 +332,7 @@ def test_golden_images_travel_as_they_are(
         assert golden.file.endswith(".png")
 
 
-def test_training_through_a_view(
-    dataset: Make, runtime: Runtime, tmp_path: Path
-) -> None:
+def test_training_through_a_view(dataset: Make, runtime: Runtime, tmp_path: Path) -> None:
     """Region of interest and mask are applied in training and declared in the manifest."""
     roi = Box(16, 8, 96, 112)
     mask = np.ones((128, 128), bool)

@@ -9,6 +9,7 @@ from okng.domain.errors import BadModel
 from okng.domain.ports import Images, Progress, Trained
 from okng.graphs.builder import GraphBuilder
 from okng.testing.detectors import (
+    DetectorTrial,
     MeanPart,
     MeanPartConfig,
     check_detector,
@@ -22,7 +23,6 @@ from okng.testing.detectors import (
     scores_are_raw,
     tells_progress_and_facts,
 )
-from okng.testing.detectors import DetectorTrial
 from okng.testing.images import ArrayImages
 from okng.testing.models import tiny_graph
 

@@ -39,7 +39,9 @@ def test_aliases(store: MemoryStore) -> None:
     assert store.load("bottle@candidate").name == "bottle-2"
 
 
-@pytest.mark.parametrize("reference", ["bottle-3", "bottle@0", "bottle@x", "jar", "jar-1", "", "-1"])
+@pytest.mark.parametrize(
+    "reference", ["bottle-3", "bottle@0", "bottle@x", "jar", "jar-1", "", "-1"]
+)
 def test_what_is_not_there(store: MemoryStore, reference: str) -> None:
     """A reference to nothing is refused."""
     with pytest.raises(NotFound):

@@ -95,7 +95,7 @@ def train_head(
         return head.fit(stream, len(images)), None
     shape = (features.channels, features.rows, features.columns)
     with tempfile.TemporaryFile(prefix="okng-features-") as file:
-        kept = _KeptFeatures(file, shape, len(images))
+        kept = _KeptFeatures(file, shape)
         for item in stream:
             kept.append(item)
         return head.fit(kept.of(range(len(images))), len(images)), _cross_fit(
@@ -144,16 +144,13 @@ def _cross_fit(
 class _KeptFeatures:
     """Feature maps in a file, read back one at a time."""
 
-    def __init__(self, file: IO[bytes], shape: tuple[int, int, int], count: int) -> None:
+    def __init__(self, file: IO[bytes], shape: tuple[int, int, int]) -> None:
         self._file = file
         self._shape = shape
         self._bytes = int(np.prod(shape)) * 4
-        self._count = 0
-        self._total = count
 
     def append(self, features: Floats) -> None:
         self._file.write(np.ascontiguousarray(features, np.float32).tobytes())
-        self._count += 1
 
     def __getitem__(self, index: int) -> Floats:
         self._file.seek(index * self._bytes)

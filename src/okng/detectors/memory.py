@@ -5,6 +5,7 @@ training memory and inspection time are known before the first image.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -23,35 +24,44 @@ from okng.graphs.heads import nearest_neighbour_head
 class MemoryConfig(FrozenConfig):
     """Settings of the `memory` detector."""
 
+    bank_share: Annotated[
+        float,
+        Field(
+            title="Bank share",
+            description="Which share of the images' cells the bank holds, between its two bounds.",
+            gt=0,
+            le=1,
+        ),
+    ] = 0.1
+    smallest_bank: Annotated[
+        int,
+        Field(
+            title="Smallest bank",
+            description="Cells that the bank holds where there are so many, whatever the share: "
+            "with few images a larger bank costs nothing.",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 4096
     bank_size: Annotated[
         int,
         Field(
             title="Bank",
-            description="How many features the bank holds at most; the search costs in proportion.",
+            description="How many cells the bank holds at most; the search costs in proportion.",
             ge=1,
             le=1_000_000,
         ),
-    ] = 8192
-    sample_per_image: Annotated[
-        int,
-        Field(
-            title="Sample per image",
-            description="How many cells of each image the bank is chosen from; more where that "
-            "would be less than four times the bank.",
-            ge=1,
-            le=100_000,
-        ),
-    ] = 192
+    ] = 16_384
     sample_size: Annotated[
         int,
         Field(
             title="Sample",
-            description="How many cells the bank is chosen from at most, whatever the number of "
-            "images.",
+            description="How many cells the bank is chosen from at most, drawn evenly from the "
+            "images; bounds the memory of a training.",
             ge=1,
             le=10_000_000,
         ),
-    ] = 100_000
+    ] = 200_000
     projection: Annotated[
         int,
         Field(
@@ -95,27 +105,29 @@ class _BankTrainer:
         self._cells = cells
 
     def bank_rows(self, images: int) -> int:
-        return min(self._config.bank_size, self._drawn_per_image(images) * images)
+        """Return how many cells the bank of so many images holds."""
+        config = self._config
+        wanted = round(config.bank_share * images * int(self._cells.sum()))
+        drawn = self._drawn_per_image(images) * images
+        return min(max(wanted, config.smallest_bank), config.bank_size, drawn)
 
     def fit(self, features: Iterator[Floats], count: int) -> ModelProto:
         config = self._config
         rng = np.random.default_rng(config.seed)
         sample = self._sample(features, count, rng)
         projected = random_projection(sample, config.projection, rng)
-        bank = sample[greedy_k_center(projected, config.bank_size, rng)]
+        bank = sample[greedy_k_center(projected, self.bank_rows(count), rng)]
         return nearest_neighbour_head(bank, config.scoring(self._cells))
 
     def _sample(self, features: Iterator[Floats], count: int, rng: np.random.Generator) -> Floats:
         """Draw the same number of cells from each image; float32 `[drawn, C]`."""
         each = self._drawn_per_image(count)
-        drawn = []
-        for item in features:
+        first = next(features)
+        drawn = np.empty((count * each, len(first)), np.float32)
+        for i, item in enumerate(chain([first], features)):
             cells = item[:, self._cells].T
-            drawn.append(cells[rng.choice(len(cells), each, replace=False)])
-        return np.concatenate(drawn)
+            drawn[i * each : (i + 1) * each] = cells[rng.choice(len(cells), each, replace=False)]
+        return drawn
 
     def _drawn_per_image(self, images: int) -> int:
-        config = self._config
-        wanted = max(config.sample_per_image * images, 4 * config.bank_size)
-        each = max(1, min(wanted, config.sample_size) // images)
-        return min(int(self._cells.sum()), each)
+        return min(int(self._cells.sum()), max(1, self._config.sample_size // images))

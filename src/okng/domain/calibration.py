@@ -33,7 +33,8 @@ class Promise:
     At most `rate` of the parts of a class (good parts for an overkill promise, defective ones for
     an escape promise) fall on the wrong side, with `confidence`. `exact` is False where the
     scores behind it are cross-fitted, so that the promise is approximate. `wanted` is the rate
-    that was asked for, `missing` how many more independent parts it would need (0: it is kept).
+    that was asked for, `missing` how many more independent parts it would take where only their
+    number is in the way (else 0).
     """
 
     of: str

@@ -27,7 +27,10 @@ class BackboneCard:
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a model was made from. `fingerprint` is the SHA-256 of the images' sorted SHA-256 hashes."""
+    """What a model was made from.
+
+    `fingerprint` is the SHA-256 of the images' sorted SHA-256 digests.
+    """
 
     name: str
     layout: str

@@ -95,9 +95,7 @@ class Trained:
 class Detector(Protocol):
     """How a model is trained."""
 
-    def train(
-        self, images: Images, folds: Sequence[int] | None, progress: Progress
-    ) -> Trained:
+    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Learn from good images.
 
         Args:

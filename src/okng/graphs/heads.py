@@ -32,7 +32,8 @@ class MapScoring:
 def nearest_neighbour_head(bank: Floats, scoring: MapScoring) -> ModelProto:
     """Build the head whose map is the distance to the nearest feature of the bank.
 
-    Exact: ||x - b||^2 = ||x||^2 - 2 x.b + ||b||^2, the products in one matrix multiplication.
+    Exact: ||x - b||^2 = ||x||^2 - 2 x.b + ||b||^2, the products in one matrix multiplication; a
+    distance below a thousandth of ||x|| counts as that.
 
     Args:
         bank: float32 `[M, C]`.
@@ -44,7 +45,9 @@ def nearest_neighbour_head(bank: Floats, scoring: MapScoring) -> ModelProto:
     shifted = graph.node("Add", products, graph.constant((bank * bank).sum(axis=1)))
     nearest = graph.node("ReduceMin", shifted, graph.ints(2), keepdims=0)
     own = graph.node("ReduceSum", graph.node("Mul", x, x), graph.ints(2), keepdims=0)
-    squared = graph.node("Max", graph.node("Add", nearest, own), graph.constant(np.float32(0)))
+    # Below this the difference of the large terms is rounding alone, and runtimes would disagree.
+    floor = graph.node("Mul", own, graph.constant(np.float32(1e-6)))
+    squared = graph.node("Max", graph.node("Add", nearest, own), floor)
     return _finish(graph, graph.node("Sqrt", squared), scoring)
 
 

@@ -1,14 +1,17 @@
 """Inspect: an image in, a verdict out."""
 
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
+
+import numpy as np
 
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode, read
 from okng.algorithms.regions import find_regions
 from okng.domain.arrays import Pixels
 from okng.domain.calibration import Calibration
-from okng.domain.errors import OkngError
+from okng.domain.errors import BadImage, BadModel, OkngError
 from okng.domain.inspection import Inspection, Timing
 from okng.domain.model import Model
 from okng.domain.ports import Session
@@ -52,15 +55,16 @@ class Inspector:
 
     def _judge(self, image: Path | bytes | Pixels, name: str) -> Inspection:
         start = perf_counter()
-        if isinstance(image, Path):
-            image = read(image, self._max_pixels)
-        pixels = decode(image, self._max_pixels) if isinstance(image, bytes) else image
+        data = read(image, self._max_pixels) if isinstance(image, Path) else image
+        pixels = decode(data, self._max_pixels) if isinstance(data, bytes) else _checked(data)
         decoded = perf_counter()
         prepared = self._prepare(pixels)
         viewed = perf_counter()
         outputs = self._session.run({"image": prepared[None]})
         ran = perf_counter()
         score, anomaly_map = float(outputs["score"][0]), outputs["anomaly_map"][0]
+        if not isfinite(score):
+            raise BadModel(f"{self.model.name} gives this image the score {score}: train it again")
         height, width = pixels.shape[:2]
         place = self.model.manifest.view.roi or Box(0, 0, width, height)
         regions = find_regions(anomaly_map, self.calibration.review_threshold, place)
@@ -92,3 +96,17 @@ class Inspector:
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             **known,  # type: ignore[arg-type]
         )
+
+
+def _checked(pixels: Pixels) -> Pixels:
+    """Return the pixels if they are what they should be.
+
+    Raises:
+        BadImage: they are not uint8 `[H, W, 3]`, or there are none.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise BadImage(
+            f"pixels must be uint8 [height, width, 3], RGB, not {pixels.dtype} "
+            f"{list(pixels.shape)}: convert them"
+        )
+    return pixels

@@ -10,9 +10,9 @@ from typing import Self
 
 import numpy as np
 
-from okng.algorithms.duplicates import thumbnail
+from okng.algorithms.duplicates import group_near_duplicates, thumbnail
 from okng.algorithms.pixels import Preparer, decode, read
-from okng.domain.arrays import Floats, Mask, Pixels
+from okng.domain.arrays import Array, Floats, Mask, Pixels
 from okng.domain.dataset import Sample
 from okng.domain.errors import BadImage
 from okng.domain.ports import Progress
@@ -29,6 +29,7 @@ class Refused:
 class PreparedImages:
     """The view's pixels of samples, in a temporary file; implements `okng.domain.ports.Images`.
 
+    `groups` numbers the parts that the images show, near-duplicates together; int64 `[n]`.
     Only one image is in memory, and each is decoded once however often it is used. A context
     manager: the file goes with it.
     """
@@ -43,7 +44,7 @@ class PreparedImages:
         self.samples: list[Sample] = []
         self.refused: list[Refused] = []
         self.digests: list[bytes] = []
-        thumbnails: list[Floats] = []
+        thumbnails: list[Floats] = []  # let go after grouping: they grow with the images
         self._file = tempfile.TemporaryFile(prefix="okng-images-")  # noqa: SIM115 - closed in __exit__
         for done, sample in enumerate(samples, start=1):
             try:
@@ -57,7 +58,9 @@ class PreparedImages:
                 self.digests.append(sha256(data).digest())
                 thumbnails.append(thumbnail(pixels))
             progress("read", done, len(samples))
-        self.thumbnails: Floats = np.array(thumbnails, np.float32)
+        self.groups: Array = (
+            group_near_duplicates(np.array(thumbnails, np.float32)) if thumbnails else np.empty(0)
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,6 @@ from typing import Protocol
 import numpy as np
 
 from okng.algorithms.calibration import deal_groups, hold_out, worst_by_group
-from okng.algorithms.duplicates import group_near_duplicates
 from okng.algorithms.fingerprint import fingerprint
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, read
 from okng.domain.arrays import Array, Scores
@@ -167,7 +166,7 @@ def _groups(images: PreparedImages) -> Array:
         raise BadDataset(
             f"none of the {len(images.refused)} good images can be read; the first: {first.reason}"
         )
-    groups = group_near_duplicates(images.thumbnails)
+    groups = images.groups
     names = [sample.group for sample in images.samples]
     if any(names):
         said = {name: i for i, name in enumerate(dict.fromkeys(names))}

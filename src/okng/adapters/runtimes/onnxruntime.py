@@ -64,7 +64,7 @@ class OnnxRuntime:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = self._ort.InferenceSession(graph, options, providers=[self._provider])
-        except Exception as error:
+        except _refusals() as error:
             raise BadModel(f"ONNX Runtime cannot load this graph: {error}") from error
         return OnnxRuntimeSession(session)
 
@@ -86,6 +86,15 @@ class OnnxRuntime:
         if tensorrt:
             return provider, {"trt_fp16_enable": self._config.precision == "f16"}
         return provider
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return what ONNX Runtime raises for a graph that it cannot load."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
+    own = [getattr(state, name) for name in (*names, "RuntimeException", "EPFail")]
+    return (*own, RuntimeError, ValueError, TypeError)
 
 
 class OnnxRuntimeSession:

@@ -1,0 +1,113 @@
+"""`okng train`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Okng = Callable[..., Any]
+SMALL = ["--size", "64", "--set", "bank_size=32"]
+
+
+def test_counts_come_first_and_the_promise_last(fresh: Okng, bolt: Path) -> None:
+    """Training shows classes by split, then thresholds, promise, parity and the next commands."""
+    done = fresh("train", bolt, *SMALL)
+    assert done.code == 0
+    text = " ".join(done.out.split())
+    for part in (
+        "bolt: 34 images, MVTec AD",
+        "class train test good 24 5 spot - 5",
+        "bolt-1 is ready",
+        "REVIEW above",
+        "approximately at most",
+        "1.00% would need 275 more good parts",
+        "Parity",
+        f"okng evaluate {bolt} how good",
+        "okng inspect IMAGE... --model bolt",
+    ):
+        assert part in text
+    assert text.index("class train test") < text.index("bolt-1 is ready")
+    assert all(line == line.rstrip() for line in done.out.splitlines())
+
+
+def test_json_is_all_there_is(fresh: Okng, bolt: Path) -> None:
+    """With --json, standard output is one document with data, thresholds and promise."""
+    done = fresh("train", bolt, *SMALL, "--product", "Bolt M8", "--json")
+    answer = done.json
+    assert (answer["model"], answer["product"]) == ("bolt_m8-1", "bolt_m8")
+    assert answer["dataset"]["counts"] == {"test": {"good": 5, "spot": 5}, "train": {"good": 24}}
+    assert answer["data"]["images"] == 24
+    assert answer["calibration"]["good_scores"] == 24
+    assert answer["calibration"]["promises"][0]["missing"] == 275
+    assert [one["difference"] <= answer["tolerance"] for one in answer["parity"]]
+
+
+def test_refused_images_are_named_and_do_not_end_it(
+    fresh: Okng, tmp_path: Path, draw: Okng
+) -> None:
+    """Broken training images are counted, the first few by name with the reason."""
+    for i in range(6):
+        draw(tmp_path / "nut" / f"{i}.png", i)
+    for i in range(5):
+        (tmp_path / "nut" / f"broken{i}.png").write_bytes(b"")
+    done = fresh("train", tmp_path / "nut", *SMALL)
+    assert done.code == 0
+    assert "5 images could not be used" in done.out
+    assert "broken0.png: empty file" in done.out
+    assert "and 2 more" in done.out
+
+
+def test_region_and_mask_reach_the_model(
+    fresh: Okng, bolt: Path, draw: Okng, tmp_path: Path
+) -> None:
+    """--roi and --mask are part of the model, and `models show` says so."""
+    mask = draw(tmp_path / "mask.png", 0)
+    assert fresh("train", bolt, *SMALL, "--roi", "8,8,48,48", "--mask", mask).code == 0
+    shown = fresh("models", "show", "bolt")
+    assert "64 x 64 px of the region 48 x 48 at 8,8, masked" in shown.out
+
+
+def test_one_image_is_too_few(fresh: Okng, tmp_path: Path, draw: Okng) -> None:
+    """A folder with one image is refused with what is needed."""
+    draw(tmp_path / "one" / "a.png", 1)
+    done = fresh("train", tmp_path / "one", *SMALL)
+    assert done.code == 5
+    assert "only one good image" in done.err
+
+
+def test_empty_folder_says_what_is_expected(fresh: Okng, tmp_path: Path) -> None:
+    """An empty folder is refused with the layouts that are understood."""
+    done = fresh("train", tmp_path)
+    assert done.code == 5
+    assert "MVTec AD" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--roi", "1,2,3"], "'1,2,3' is no region"),
+        (["--roi", "1,2,0,5"], "is no region"),
+        (["--size", "big"], "'big' is no size"),
+        (["--size", "100"], "multiples of 16"),
+        (["--set", "bank_size"], "is no setting: write name=value"),
+        (["--set", "bank_sise=3"], "bank_size"),
+        (["--set", "bank_size=-1"], "bank_size"),
+        (["--detector", "memroy"], "choose from memory, gaussian"),
+        (["--max-overkill", "2"], "must lie between 0 and 1"),
+        (["--product", "a/b"], "may not contain"),
+        (["--calibration", "never"], "'never'"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_mistakes_are_usage(fresh: Okng, bolt: Path, arguments: list[str], message: str) -> None:
+    """What was mistyped ends in 2, with a message that names it and how it is written."""
+    done = fresh("train", bolt, *arguments)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_gaussian_trains(fresh: Okng, bolt: Path) -> None:
+    """The other detector is one option away."""
+    done = fresh("train", bolt, "--size", "64", "--detector", "gaussian", "--json")
+    assert (done.code, done.json["detector"]) == (0, "gaussian")
