@@ -22,7 +22,7 @@ help: ## Say what there is to make.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/'
 
 demo: .venv/installed-demo ## Train and evaluate on a product that okng renders itself.
-	$(BIN)/okng demo
+	@$(BIN)/okng demo
 
 test: .venv/installed-test ## Run the tests.
 	$(BIN)/python -m pytest -n $(WORKERS)
@@ -59,11 +59,13 @@ clean: ## Remove everything that was made here.
 	@touch $@
 
 .venv/installed-demo: requirements/demo.txt pyproject.toml | .venv/created
-	$(INSTALL) --require-hashes --only-binary :all: -r requirements/demo.txt
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@echo "Installing okng and what it needs into .venv (once)"
+	@$(INSTALL) --require-hashes --only-binary :all: -r requirements/demo.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/installed-test: requirements/test.txt pyproject.toml | .venv/created
-	$(INSTALL) --require-hashes --only-binary :all: -r requirements/test.txt
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@echo "Installing okng, what it needs and what its tests need into .venv (once)"
+	@$(INSTALL) --require-hashes --only-binary :all: -r requirements/test.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/installed-demo

@@ -80,6 +80,7 @@ def calibrate(
     held_out = evidence is Evidence.HELD_OUT
     method = Method.SPLIT_CONFORMAL if held_out else Method.CROSS_FITTED
     found = overkill_threshold(good, wish.max_overkill, wish.confidence)
+    ng, rule = _ng_threshold(good, found.threshold, wish.margin)
     promise = Promise(
         of="good",
         rate=found.rate,
@@ -94,11 +95,11 @@ def calibrate(
         version=version,
         graph_sha256=graph_sha256,
         review_threshold=found.threshold,
-        ng_threshold=max(found.threshold, margin_threshold(good, wish.margin)),
+        ng_threshold=ng,
         promises=(promise,),
         good_scores=tuple(float(score) for score in np.sort(good)),
         method=method,
-        ng_rule=_margin_rule(len(good), wish.margin),
+        ng_rule=rule,
         created=_now(),
         evidence=evidence,
     )
@@ -198,22 +199,26 @@ def _moved(
     old: Calibration, review: float, promises: tuple[Promise, ...], wish: Wish, version: int
 ) -> Calibration:
     """Return a calibration on the same evidence with another review threshold."""
-    ng = margin_threshold(np.array(old.good_scores), wish.margin)
+    ng, rule = _ng_threshold(np.array(old.good_scores), review, wish.margin)
     return replace(
         old,
         version=version,
         review_threshold=review,
-        ng_threshold=max(review, ng),
+        ng_threshold=ng,
         promises=promises,
         method=promises[0].method,
-        ng_rule=_margin_rule(len(old.good_scores), wish.margin),
+        ng_rule=rule,
         created=_now(),
         note="",
     )
 
 
-def _margin_rule(n: int, margin: float) -> str:
-    return f"{margin:.0%} further from the median than the highest of {n} good scores"
+def _ng_threshold(good: Scores, review: float, margin: float) -> tuple[float, str]:
+    """Return the NG threshold, never below the review threshold, and its rule in words."""
+    ng = margin_threshold(good, margin)
+    if ng < review:
+        return review, "the review threshold, which lies beyond any good score"
+    return ng, f"{margin:.0%} further from the median than the highest of {len(good)} good scores"
 
 
 def _now() -> str:
