@@ -38,7 +38,7 @@ bench: .venv/installed-test ## Measure what the README states.
 
 lock: ## Choose the newest versions and write them down with hashes; needs uv.
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	$(LOCK) --upgrade --group dev -o requirements/test.txt
+	$(LOCK) --upgrade --extra serve --extra postgres --group dev -o requirements/test.txt
 	$(LOCK) --group build -c requirements/test.txt -o requirements/demo.txt
 
 # Annotations would name this file's readers only; the index is whoever installs' own affair.
