@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from okng.domain.arrays import Floats, Mask, Scores
 from okng.domain.ports import Images, Progress, Runtime, Session
-from okng.graphs.features import Features
+from okng.graphs.backbone import load_backbone
+from okng.graphs.features import Features, feature_graph
 from okng.graphs.heads import MapScoring, join
 
 
@@ -111,8 +112,15 @@ def inspected_cells(inspected: Mask, features: Features) -> Mask:
     return np.asarray(blocks.any(axis=(1, 3)))
 
 
-def whole_graph(features: Features, head: ModelProto, height: int, width: int) -> bytes:
-    return bytes(join(features, head, height, width).SerializeToString(deterministic=True))
+def features_for(config: FrozenConfig, images: Images) -> Features:
+    """Build the front of the graph for these images."""
+    height, width = images.inspected.shape
+    backbone = load_backbone(config.backbone)
+    return feature_graph(backbone, config.stages, config.cell_px, height, width)
+
+
+def whole_graph(features: Features, head: ModelProto) -> bytes:
+    return bytes(join(features, head).SerializeToString(deterministic=True))
 
 
 def _features_of(session: Session, images: Images, progress: Progress) -> Iterator[Floats]:

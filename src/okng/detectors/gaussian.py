@@ -11,12 +11,16 @@ import numpy as np
 from onnx import ModelProto
 from pydantic import Field
 
-from okng.detectors.frozen import FrozenConfig, inspected_cells, train_head, whole_graph
+from okng.detectors.frozen import (
+    FrozenConfig,
+    features_for,
+    inspected_cells,
+    train_head,
+    whole_graph,
+)
 from okng.domain.arrays import Array, Floats, Mask
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Images, Progress, Runtime, Trained
-from okng.graphs.backbone import load_backbone
-from okng.graphs.features import feature_graph
 from okng.graphs.heads import gaussian_head
 
 _BATCH = 32
@@ -70,10 +74,7 @@ class Gaussian:
     def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Estimate the Gaussians; see `okng.domain.ports.Detector`."""
         config = self._config
-        height, width = images.inspected.shape
-        features = feature_graph(
-            load_backbone(config.backbone), config.stages, config.cell_px, height, width
-        )
+        features = features_for(config, images)
         kept = min(config.channels, features.channels)
         size = features.rows * features.columns * kept * kept * 4
         if size > _LARGEST_GRAPH:
@@ -84,7 +85,7 @@ class Gaussian:
         trainer = _GaussianTrainer(config, inspected_cells(images.inspected, features))
         head, scores = train_head(trainer, features, self._runtime, images, folds, progress)
         facts = {"channels": kept, "cell_px": config.cell_px}
-        return Trained(whole_graph(features, head, height, width), scores, facts)
+        return Trained(whole_graph(features, head), scores, facts)
 
 
 class _GaussianTrainer:

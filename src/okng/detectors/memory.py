@@ -13,11 +13,15 @@ from onnx import ModelProto
 from pydantic import Field
 
 from okng.algorithms.coreset import greedy_k_center, random_projection
-from okng.detectors.frozen import FrozenConfig, inspected_cells, train_head, whole_graph
+from okng.detectors.frozen import (
+    FrozenConfig,
+    features_for,
+    inspected_cells,
+    train_head,
+    whole_graph,
+)
 from okng.domain.arrays import Floats, Mask
 from okng.domain.ports import Images, Progress, Runtime, Trained
-from okng.graphs.backbone import load_backbone
-from okng.graphs.features import feature_graph
 from okng.graphs.heads import nearest_neighbour_head
 
 
@@ -85,10 +89,7 @@ class Memory:
     def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Choose the bank; see `okng.domain.ports.Detector`."""
         config = self._config
-        height, width = images.inspected.shape
-        features = feature_graph(
-            load_backbone(config.backbone), config.stages, config.cell_px, height, width
-        )
+        features = features_for(config, images)
         trainer = _BankTrainer(config, inspected_cells(images.inspected, features))
         head, scores = train_head(trainer, features, self._runtime, images, folds, progress)
         facts = {
@@ -96,7 +97,7 @@ class Memory:
             "dimensions": features.channels,
             "cell_px": config.cell_px,
         }
-        return Trained(whole_graph(features, head, height, width), scores, facts)
+        return Trained(whole_graph(features, head), scores, facts)
 
 
 class _BankTrainer:

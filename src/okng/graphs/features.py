@@ -20,6 +20,8 @@ class Features:
     channels: int
     rows: int
     columns: int
+    height: int
+    width: int
 
 
 def feature_graph(
@@ -55,7 +57,7 @@ def feature_graph(
     channels = sum(stage.channels for stage in chosen)
     rows, columns = height // cell_px, width // cell_px
     graph.output(features, "features", ("N", channels, rows, columns))
-    return Features(graph.build(), channels, rows, columns)
+    return Features(graph.build(), channels, rows, columns, height, width)
 
 
 def backbone_alone(backbone: Backbone, stages: Sequence[str], view: View) -> bytes:

@@ -75,10 +75,10 @@ def gaussian_head(
     )
 
 
-def join(features: Features, head: ModelProto, height: int, width: int) -> ModelProto:
+def join(features: Features, head: ModelProto) -> ModelProto:
     """Make one graph of both: `image` in, `score` and `anomaly_map` out."""
     graph = GraphBuilder("okng")
-    image = graph.input("image", "uint8", ("N", height, width, 3))
+    image = graph.input("image", "uint8", ("N", features.height, features.width, 3))
     values = graph.splice(features.graph, {"image": image})
     outputs = graph.splice(head, {"features": values["features"]})
     graph.output(outputs["score"], "score", ("N",))

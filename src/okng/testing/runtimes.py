@@ -78,7 +78,7 @@ def sample_graph() -> bytes:
     graph.output(x, "features", ("N", 6, 4, 4))
     bank = rng.uniform(0, 3, (20, 6)).astype(np.float32)
     head = nearest_neighbour_head(bank, MapScoring(0.2, 0.8, np.ones((4, 4), np.bool_)))
-    whole = join(Features(graph.build(), 6, 4, 4), head, _SIDE, _SIDE)
+    whole = join(Features(graph.build(), 6, 4, 4, _SIDE, _SIDE), head)
     return bytes(whole.SerializeToString())
 
 
