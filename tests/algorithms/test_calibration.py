@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
 from okng.algorithms.calibration import (
+    best_by_group,
     cost_threshold,
     deal_groups,
     escape_threshold,
@@ -209,6 +210,12 @@ def test_worst_by_group(values: list[tuple[float, int]]) -> None:
         worst[group] = max(score, worst.get(group, -inf))
     found = worst_by_group(np.array([v for v, _ in values]), [g for _, g in values])
     assert found.tolist() == sorted(worst.values())
+
+
+def test_best_by_group() -> None:
+    """Each group counts once, with its lowest score, and the result ascends."""
+    scores = np.array([5.0, 2.0, 9.0, -1.0, 7.0])
+    assert best_by_group(scores, [3, 3, 1, 0, 1]).tolist() == [-1.0, 2.0, 7.0]
 
 
 @given(

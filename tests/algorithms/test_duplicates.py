@@ -1,6 +1,7 @@
 """Images that show the same part again."""
 
 import io
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,35 @@ def test_grouping_does_not_depend_on_the_order(order: list[int]) -> None:
 
 
 SHUFFLED = [*parts(10), *map(jpeg, parts(10)[:4])]
+
+
+def test_half_precision_finds_the_same() -> None:
+    """Thumbnails kept as float16 fall into the groups of float32, on smooth material too, where
+    repetitions differ by a fraction of a grey level."""
+    rng = np.random.default_rng(0)
+    plates = 150 + rng.normal(0, 0.5, (60, 64, 64))
+    plates[40:] = plates[:20] + rng.normal(0, 0.06, (20, 64, 64))
+    full = plates.astype(np.float32)
+    found = group_near_duplicates(full.astype(np.float16))
+    assert found.tolist() == group_near_duplicates(full).tolist() == [*range(40), *range(20)]
+
+
+@pytest.mark.parametrize("sigma", [8.0, 1.0])
+def test_memory_grows_little_with_the_images(sigma: float) -> None:
+    """Beside the thumbnails, a thousand images more take a few kilobytes each, not copies of them,
+    though on smooth material every pair must be compared."""
+
+    def peak(n: int) -> int:
+        rng = np.random.default_rng(0)
+        images = (128 + rng.standard_normal((n, 64, 64), np.float32) * sigma).astype(np.float16)
+        tracemalloc.start()
+        try:
+            group_near_duplicates(images)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert (peak(2600) - peak(1600)) / 1000 < 4096
 
 
 def test_blocks_of_rows_see_each_other() -> None:

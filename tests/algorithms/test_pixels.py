@@ -3,6 +3,7 @@
 import base64
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
@@ -315,6 +316,48 @@ def test_reading_names_the_file(tmp_path: Path) -> None:
         px.read(large, max_pixels=1)
     with pytest.raises(BadImage, match=r"large\.png: not a JPEG"):
         px.decode_file(large)
+
+
+def padded(path: Path, data: bytes) -> Path:
+    """Write an image file and a hole behind it: 100 MB that take no room."""
+    path.write_bytes(data)
+    with path.open("r+b") as file:
+        file.truncate(100 * 2**20)
+    return path
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_large_files_are_refused_by_their_header(tmp_path: Path, fmt: str) -> None:
+    """A file of many more bytes than its header's size can need is refused without being read."""
+    path = padded(tmp_path / "large", encoded(Image.fromarray(noise(40, 60, 3)), fmt))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadImage, match=r"large: larger than the .* bytes it can need"):
+            px.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0MM\0*"}])
+def test_webp_header(options: dict[str, object]) -> None:
+    """Width and height are read from each of WebP's three kinds of header."""
+    data = encoded(Image.fromarray(noise(123, 77, 3)), "WEBP", **options)
+    assert px._webp_size(data[:64]) == (77, 123)
+
+
+def test_large_files_are_read_whole(tmp_path: Path) -> None:
+    """An honest image of more than 16 MB is read to its last byte, a TIFF's header at its end."""
+    array = noise(2500, 2500, 3)
+    for fmt in ("BMP", "TIFF", "PNG"):
+        data = encoded(
+            Image.fromarray(array), fmt, **({"compress_level": 0} if fmt == "PNG" else {})
+        )
+        assert len(data) > 2**24
+        (tmp_path / fmt).write_bytes(data)
+        assert px.read(tmp_path / fmt) == data
+        with pytest.raises(BadImage, match="more than 6,249,999 pixels"):
+            px.read(tmp_path / fmt, 6_249_999)
 
 
 def test_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,13 @@ def test_few_images_are_cross_fitted(
     assert training.seconds > 0
 
 
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `auto` hold out as few parts as a loose wish needs."""
+    monkeypatch.setattr("okng.services.train.ENOUGH_HELD_OUT", 1)
+
+
+@pytest.mark.usefixtures("few_are_enough")
 def test_enough_images_are_split(dataset: Make, good_files: list[Path], runtime: Runtime) -> None:
     """With twice the parts that the promise needs, that many are held out, and it is exact."""
     training = run(dataset(good_files), runtime, wish=LOOSE)
@@ -97,6 +104,16 @@ def test_enough_images_are_split(dataset: Make, good_files: list[Path], runtime:
     assert (manifest.data.images, manifest.data.held_out) == (14, 5)
 
 
+def test_a_loose_wish_does_not_split_few_parts(
+    dataset: Make, good_files: list[Path], runtime: Runtime
+) -> None:
+    """Few parts are cross-fitted however little is wished: a stricter wish may come later."""
+    training = run(dataset(good_files), runtime, wish=LOOSE)
+    assert training.model.manifest.calibration.evidence is Evidence.CROSS_FITTED
+    assert len(training.model.manifest.calibration.good_scores) == len(good_files)
+
+
+@pytest.mark.usefixtures("few_are_enough")
 def test_held_out_images_had_no_share_in_the_graph(
     dataset: Make, good_files: list[Path], runtime: Runtime
 ) -> None:
@@ -249,6 +266,31 @@ def test_all_images_identical(
         run(dataset(copies), runtime)
 
 
+def test_one_group_of_all_images_names_its_cause(
+    dataset: Make, good_files: list[Path], runtime: Runtime
+) -> None:
+    """Where a pattern puts different images into one part, the error names pattern and part."""
+    groups = dict.fromkeys(good_files, "jpg")
+    with pytest.raises(BadDataset, match=r"'\(jpg\)' puts all 14 good images into .*part, 'jpg'"):
+        run(dataset(good_files, groups=groups), runtime, group_pattern="(jpg)")
+    with pytest.raises(BadDataset, match="the list puts all 14 good images into one part"):
+        run(dataset(good_files, groups=groups), runtime)
+
+
+def test_the_model_says_what_it_was_made_from(
+    dataset: Make, good_files: list[Path], runtime: Runtime
+) -> None:
+    """The card holds every image's SHA-256, ascending, held-out ones too, and the pattern."""
+    training = run(
+        dataset(good_files), runtime, calibration=CalibrationPlan.SPLIT, group_pattern="(x)"
+    )
+    data = training.model.manifest.data
+    assert (data.images, data.held_out) == (14, 7)
+    assert data.digests == tuple(sorted(sha256(p.read_bytes()).hexdigest() for p in good_files))
+    assert data.group_pattern == "(x)"
+    assert data.digests[0] not in repr(data) + repr(data.record())
+
+
 def test_no_image_that_can_be_read(dataset: Make, runtime: Runtime, tmp_path: Path) -> None:
     """Where no file can be read the error says how many and why the first cannot."""
     files = [tmp_path / "a.png", tmp_path / "b.png"]
@@ -377,6 +419,7 @@ def test_a_detector_that_cannot_be_cross_fitted(
     run(dataset(good_files), runtime, detector=detector, calibration=CalibrationPlan.SPLIT)
 
 
+@pytest.mark.usefixtures("few_are_enough")
 def test_progress_is_told(dataset: Make, good_files: list[Path], runtime: Runtime) -> None:
     """Each stage is told up to its end."""
     told: dict[str, tuple[int, int]] = {}

@@ -115,6 +115,11 @@ def worst_by_group(scores: Scores, groups: Sequence[int] | Array) -> Scores:
     return np.sort(worst)
 
 
+def best_by_group(scores: Scores, groups: Sequence[int] | Array) -> Scores:
+    """Return the lowest score of each group, ascending: what an escape of that part depends on."""
+    return np.sort(-worst_by_group(-np.asarray(scores), groups))
+
+
 def deal_groups(groups: Sequence[int] | Array, hands: int, rng: np.random.Generator) -> Array:
     """Deal whole groups at random into `hands` folds of nearly equal number; int64 `[n]`."""
     names, where = np.unique(np.asarray(groups), return_inverse=True)

@@ -1,14 +1,21 @@
 """Choose a few points that lie close to all others."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from okng.domain.arrays import Array, Floats
 
-_CANDIDATES = 256
-_BLOCK = 4096
+_CANDIDATES = 512
+_BLOCK = 2048
 
 
-def greedy_k_center(points: Floats, count: int, rng: np.random.Generator) -> Array:
+def greedy_k_center(
+    points: Floats,
+    count: int,
+    rng: np.random.Generator,
+    told: Callable[[int], object] = int,
+) -> Array:
     """Choose `count` points so that the farthest other point is near one of them.
 
     Farthest-first traversal (Gonzalez 1985), at most twice the optimal radius; it is the
@@ -23,6 +30,7 @@ def greedy_k_center(points: Floats, count: int, rng: np.random.Generator) -> Arr
         points: float32 `[n, d]`.
         count: how many to choose; all where n is not larger.
         rng: chooses the first.
+        told: is told now and then how many are chosen.
 
     Returns:
         int64 `[min(count, n)]`, indices in the order of choice, all different.
@@ -42,6 +50,7 @@ def greedy_k_center(points: Floats, count: int, rng: np.random.Generator) -> Arr
         new = candidates[picks]
         _bring_near(nearest, extended, squares, new)
         chosen = np.concatenate([chosen, new])
+        told(len(chosen))
     return chosen
 
 

@@ -5,11 +5,19 @@ both. Comparing plain pixels would not do: good industrial parts all look alike,
 smooth material may differ by less than a grey level while they are still different parts.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from okng.domain.arrays import Floats, Pixels
+
+Thumbnails = NDArray[np.float16] | Floats
+"""`[n, t, t]`, grey levels. float16 is half the memory and finds the same groups; uint8 is not
+fine enough: on smooth material its rounding hides repetitions."""
 
 THUMBNAIL = 64
 """Side of a thumbnail."""
@@ -22,7 +30,7 @@ MAX_RATIO = 0.25
 """Distance over the distance that unrelated images of the set have: a correlation above 0.94."""
 
 _COARSE = 4  # thumbnails are first compared at this fraction of their side
-_ROWS = 512  # compared at a time, against all
+_ROWS = 512  # compared at a time, with as many others: no memory grows with their product
 
 
 def thumbnail(pixels: Pixels) -> Floats:
@@ -35,84 +43,124 @@ def thumbnail(pixels: Pixels) -> Floats:
     return np.asarray(small, dtype=np.float32)
 
 
-def group_near_duplicates(thumbnails: Floats) -> NDArray[np.int64]:
+def group_near_duplicates(thumbnails: Thumbnails) -> NDArray[np.int64]:
     """Give images that show the same part again the same id; returns int64 `[n]`.
 
-    `thumbnails` is float32 `[n, t, t]`, grey levels. Ids count from 0 in order of first
+    `thumbnails` is float16 or float32 `[n, t, t]`, grey levels. Ids count from 0 in order of first
     appearance. Identical thumbnails always belong together. Others do where, after brightness,
     contrast and the mean of the set are taken out, they differ by less than MAX_DISTANCE and by
     less than MAX_RATIO of what unrelated images of the set differ by. Groups are transitive.
+    Beside the thumbnails it takes about 1 kB for each, and a constant.
 
     Nothing tells a set that shows one single part again and again from a set of parts that differ
     by nothing but the camera's noise; both are taken for different parts. Two images alone are
     grouped only if they are identical.
     """
     first: dict[bytes, int] = {}
-    same = [first.setdefault(image.tobytes(), i) for i, image in enumerate(thumbnails)]
+    digests = (blake2b(image.tobytes(), digest_size=32).digest() for image in thumbnails)
+    same = [first.setdefault(digest, i) for i, digest in enumerate(digests)]
     distinct, inverse = np.unique(np.array(same, np.int64), return_inverse=True)
-    images = thumbnails[distinct]
     labels = np.arange(len(distinct))
     groups = len(labels) + 1
     while 1 < len(parts := np.unique(labels)) < groups:
         # Again, with each part once in the mean: one that is repeated often would else pass for
         # what is typical, and its repetitions for noise.
         groups = len(parts)
-        residuals = _residuals(images, images[parts].mean(axis=0))
-        _link(labels, residuals, residuals)
+        _link(labels, _Residuals(thumbnails, distinct, _mean(thumbnails, distinct[parts])))
     return np.unique(labels[inverse], return_inverse=True)[1].astype(np.int64)
 
 
-def _residuals(thumbnails: Floats, typical: Floats) -> Floats:
-    """Keep what sets each image apart from the `typical` one: float32 `[n, t, t]`.
+@dataclass(frozen=True)
+class _Residuals:
+    """What sets each image apart from the `typical` one, worked out for a few at a time.
 
     Each image's own mean, and the multiple of the typical image that fits it best, are taken out,
-    so that drifting light neither hides a repetition nor feigns one.
+    so that drifting light neither hides a repetition nor feigns one. `distinct` are the indices of
+    the thumbnails that take part.
     """
-    centred: Floats = thumbnails - thumbnails.mean(axis=(1, 2), keepdims=True)
-    typical = typical - typical.mean()
-    power = float(np.square(typical).sum())
-    if power > 0:
-        gains = np.tensordot(centred, typical, 2) / power
-        for image, gain in zip(centred, gains, strict=True):  # in place: the set may be large
-            image -= gain * typical
-    return centred
+
+    thumbnails: Thumbnails
+    distinct: NDArray[np.int64]
+    typical: Floats
+
+    def __len__(self) -> int:
+        return len(self.distinct)
+
+    @property
+    def step(self) -> int:
+        """Pixels that make one coarse pixel, along a side."""
+        return _COARSE if self.thumbnails.shape[1] % _COARSE == 0 else 1
+
+    def of(self, rows: NDArray[np.int64]) -> Floats:
+        """Return float32 `[k, t * t]`."""
+        images = self.thumbnails[self.distinct[rows]].reshape(len(rows), -1).astype(np.float32)
+        images -= images.mean(axis=1, keepdims=True)
+        typical = (self.typical - self.typical.mean()).ravel()
+        power = float(np.square(typical).sum())
+        if power > 0:
+            gains = images @ typical / np.float32(power)
+            for image, gain in zip(images, gains, strict=True):
+                image -= gain * typical
+        return images
 
 
-def _link(labels: NDArray[np.int64], left: Floats, right: Floats) -> None:
-    """Unite, in `labels`, each i of `left` with each j > i of `right` that shows the same part.
-
-    Both are residuals `[n, t, t]` of the same images; `right` may be a flipped or turned copy.
-    """
-    n, side = left.shape[:2]
-    a, b = left.reshape(n, -1), right.reshape(n, -1)
-    step = _COARSE if side % _COARSE == 0 else 1
-    coarse_a, coarse_b = _shrink(left, step), _shrink(right, step)
-    power_a, power_b = _power(a), _power(b)
-    coarse_power_a, coarse_power_b = _power(coarse_a), _power(coarse_b)
+def _blocks(n: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the indices 0 to n - 1, a few at a time."""
     for start in range(0, n, _ROWS):
-        rows = slice(start, start + _ROWS)
-        # Means of blocks never differ by more than their pixels do (Jensen), so this screen, at a
-        # sixteenth of the cost, loses no pair.
-        screen = _squares(
-            coarse_a[rows], coarse_b[start:], coarse_power_a[rows], coarse_power_b[start:]
-        )
-        near = np.triu(screen < MAX_DISTANCE**2 + 0.01, 1)  # 0.01: rounding
-        i = start + np.flatnonzero(near.any(axis=1))
-        j = start + np.flatnonzero(near.any(axis=0))
-        if not i.size:
-            continue
-        squares = _squares(a[i], b[j], power_a[i], power_b[j])
-        limit = np.minimum(MAX_DISTANCE**2, MAX_RATIO**2 * (power_a[i][:, None] + power_b[j]))
-        alike = (squares < limit) & (i[:, None] < j)
-        for index, row in zip(i, alike, strict=True):
-            if row.any():
-                united = np.unique(labels[[index, *j[row]]])
-                labels[np.isin(labels, united)] = united[0]
+        yield np.arange(start, min(start + _ROWS, n))
+
+
+def _mean(thumbnails: Thumbnails, chosen: NDArray[np.int64]) -> Floats:
+    """Return the mean of the chosen thumbnails, float32 `[t, t]`."""
+    total = np.zeros(thumbnails.shape[1:], np.float64)
+    for rows in _blocks(len(chosen)):
+        total += thumbnails[chosen[rows]].sum(axis=0, dtype=np.float64)
+    return (total / len(chosen)).astype(np.float32)
+
+
+def _link(labels: NDArray[np.int64], residuals: _Residuals) -> None:
+    """Unite, in `labels`, each i with each j > i that shows the same part."""
+    n, step = len(residuals), residuals.step
+    coarse = np.empty((n, (residuals.thumbnails.shape[1] // step) ** 2), np.float32)
+    power = np.empty(n, np.float32)
+    for rows in _blocks(n):
+        block = residuals.of(rows)
+        coarse[rows], power[rows] = _shrink(block, step), _power(block)
+    coarse_power = _power(coarse)
+    for left in _blocks(n):
+        fine: Floats | None = None
+        for right in _blocks(n):
+            if right[-1] <= left[0]:
+                continue
+            # Means of blocks never differ by more than their pixels do (Jensen), so this screen,
+            # at a sixteenth of the cost, loses no pair.
+            screen = _squares(coarse[left], coarse[right], coarse_power[left], coarse_power[right])
+            near = (screen < MAX_DISTANCE**2 + 0.01) & (left[:, None] < right)  # 0.01: rounding
+            i, j = left[near.any(axis=1)], right[near.any(axis=0)]
+            if not i.size:
+                continue
+            fine = residuals.of(left) if fine is None else fine
+            squares = _squares(fine[i - left[0]], residuals.of(j), power[i], power[j])
+            limit = np.minimum(MAX_DISTANCE**2, MAX_RATIO**2 * (power[i][:, None] + power[j]))
+            _unite(labels, i, j, (squares < limit) & (i[:, None] < j))
+
+
+def _unite(
+    labels: NDArray[np.int64],
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    alike: NDArray[np.bool_],
+) -> None:
+    """Give i and j one label where they are alike, bool `[len(i), len(j)]`."""
+    for index, row in zip(i, alike, strict=True):
+        if row.any():
+            united = np.unique(labels[[index, *j[row]]])
+            labels[np.isin(labels, united)] = united[0]
 
 
 def _shrink(images: Floats, step: int) -> Floats:
-    """Average blocks of `step` x `step`: `[n, t, t]` to `[n, (t / step) ** 2]`."""
-    n, side = images.shape[:2]
+    """Average blocks of `step` x `step`: `[n, t * t]` to `[n, (t / step) ** 2]`."""
+    n, side = len(images), round(images.shape[1] ** 0.5)
     blocks = images.reshape(n, side // step, step, side // step, step)
     means: Floats = blocks.mean(axis=(2, 4)).reshape(n, -1)
     return means

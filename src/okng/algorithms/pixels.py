@@ -3,10 +3,14 @@
 import base64
 import binascii
 import io
+import os
 import stat
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -28,6 +32,7 @@ MAX_PIXELS = 100_000_000
 FORMATS = "JPEG, PNG, BMP, TIFF or WebP"
 
 _BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest that an uncompressed image needs
+_SMALL = 16 * 2**20  # bytes that are read at once, and that a file may have beside its pixels
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258
 
@@ -82,6 +87,16 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Pixels:
     return _upright(_rgb(image), image)
 
 
+def check_header(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse what `decode` would refuse by an image's header; no pixels are decoded.
+
+    Raises:
+        BadImage: empty, of another format, larger than `max_pixels`, animated or of several
+            pages, or with a damaged header.
+    """
+    _open_header(file, max_pixels)
+
+
 def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> Mask:
     """Decode a mask to bool `[H, W]`: True where any colour channel is not zero.
 
@@ -98,26 +113,71 @@ def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> Mask:
 
 
 def read(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Read an image file's bytes; no more of them than `max_pixels` can need.
+    """Read an image file's bytes; of a large file only where its header says what they are for.
 
     Raises:
         BadImage: missing, not a plain file, not readable or too large; names the file.
     """
     limit = max_pixels * _BYTES_PER_PIXEL + 2**20
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if path.is_dir() else "not a plain file"
+            if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+                raise BadImage(f"{path}: a folder that may not be read; allow it, or leave it out")
             raise BadImage(f"{path}: {kind}; name an image file")
         with path.open("rb") as file:
-            data = file.read(limit + 1)
+            if _SMALL < status.st_size <= limit:
+                own = _pixels_of(file, path, max_pixels) * _BYTES_PER_PIXEL + _SMALL
+                limit = min(limit, own)
+                file.seek(0)
+            # One more than the limit tells a file that has grown since.
+            most = limit if status.st_size > _SMALL else min(limit, _SMALL)
+            data = file.read(most + 1) if status.st_size <= limit else b""
     except FileNotFoundError:
         raise BadImage(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadImage(f"{path}: cannot be read ({reason})") from error
-    if len(data) > limit:
-        raise BadImage(f"{path}: larger than {limit:,} bytes; scale it down or crop it")
+    if max(status.st_size, len(data)) > most:
+        raise BadImage(f"{path}: larger than the {limit:,} bytes it can need; save it again")
     return data
+
+
+def _pixels_of(file: BinaryIO, path: Path, max_pixels: int) -> int:
+    """Return width x height by the header of a large file, without reading all of it.
+
+    Raises:
+        BadImage: as `check_header`; names the file.
+    """
+    start = file.read(_SMALL)
+    try:
+        if start.startswith(b"RIFF"):
+            width, height = _webp_size(start)  # Pillow's reader would take the whole file
+            _check_size(width, height, max_pixels)
+            return width * height
+        # A TIFF's header may lie at its end, that of all others lies in what has been read.
+        is_tiff = start.startswith((b"II", b"MM"))
+        file.seek(0)
+        width, height = _open_header(file if is_tiff else io.BytesIO(start), max_pixels).size
+    except BadImage as error:
+        raise BadImage(f"{path}: {error}") from error
+    return width * height
+
+
+def _webp_size(start: bytes) -> tuple[int, int]:
+    """Return width and height by a WebP file's first 30 bytes (RFC 9649, section 2)."""
+    kind = start[12:16]
+    if start[8:12] != b"WEBP" or kind not in (b"VP8 ", b"VP8L", b"VP8X"):
+        raise BadImage(f"not a {FORMATS} image (its content decides, not its name); convert it")
+    if kind == b"VP8X":
+        sides = int.from_bytes(start[24:27], "little"), int.from_bytes(start[27:30], "little")
+        return sides[0] + 1, sides[1] + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(start[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack("<HH", start[26:30])
+    return width & 0x3FFF, height & 0x3FFF
 
 
 def decode_file(path: Path, max_pixels: int = MAX_PIXELS) -> Pixels:
@@ -236,19 +296,37 @@ def _mask_of(view: View, mask_png: str) -> Mask:
 
 def _open(data: bytes, max_pixels: int) -> ImageFile:
     """Open and load one image, or refuse it."""
-    opener = _opener(data)
-    try:
-        image = opener(io.BytesIO(data))
-        width, height = image.size
-        if width * height > max_pixels:
-            raise BadImage(
-                f"{width} x {height} is more than {max_pixels:,} pixels; scale the image down or "
-                "crop it"
-            )
+    image = _open_header(io.BytesIO(data), max_pixels)
+    with _refusing_damage():
+        image.load()
+    return image
+
+
+def _open_header(file: BinaryIO, max_pixels: int) -> ImageFile:
+    """Open one image, or refuse it by its header."""
+    opener = _opener(file.read(16))
+    file.seek(0)
+    with _refusing_damage():
+        image = opener(file)
+        _check_size(*image.size, max_pixels)
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             raise BadImage(f"animated or of several pages ({frames}); save one image per file")
-        image.load()
+    return image
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise BadImage(
+            f"{width} x {height} is more than {max_pixels:,} pixels; scale the image down or crop "
+            "it"
+        )
+
+
+@contextmanager
+def _refusing_damage() -> Iterator[None]:
+    try:
+        yield
     except BadImage:
         raise
     except _PILLOW_RAISES as error:
@@ -256,7 +334,6 @@ def _open(data: bytes, max_pixels: int) -> ImageFile:
         if isinstance(error, UnidentifiedImageError | AttributeError | LookupError):
             reason = "its structure makes no sense"
         raise BadImage(f"truncated or damaged ({reason}); save it again") from error
-    return image
 
 
 class _Tiff(TiffImageFile):
@@ -269,7 +346,7 @@ class _Tiff(TiffImageFile):
 
 
 def _opener(data: bytes) -> type[ImageFile]:
-    """Choose Pillow's reader by content.
+    """Choose Pillow's reader by the first 16 bytes.
 
     Readers are called directly, not through `Image.open`, whose warnings and limits on size are
     the process's and not ours.

@@ -11,6 +11,7 @@ from typing import IO, Annotated, Literal, Protocol
 import numpy as np
 from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import threadpool_limits
 
 from okng.domain.arrays import Floats, Mask, Scores
 from okng.domain.ports import Images, Progress, Runtime, Session
@@ -67,12 +68,13 @@ class FrozenConfig(BaseModel):
 class HeadTrainer(Protocol):
     """Makes a head from the features of good images."""
 
-    def fit(self, features: Iterator[Floats], count: int) -> ModelProto:
-        """Build a head.
+    def fit(self, features: Iterator[Floats], count: int, progress: Progress) -> ModelProto:
+        """Build a head; the same features give the same bytes.
 
         Args:
             features: float32 `[C, h, w]` for each image, to be taken once.
             count: how many there will be.
+            progress: is told how far it is, as the stage `fit`.
         """
         ...
 
@@ -92,16 +94,19 @@ def train_head(
     """
     session = runtime.load(features.graph.SerializeToString())
     stream = _features_of(session, images, progress)
-    if folds is None:
-        return head.fit(stream, len(images)), None
     shape = (features.channels, features.rows, features.columns)
-    with tempfile.TemporaryFile(prefix="okng-features-") as file:
+    # One thread: sums would differ with the number of cores, and so would the graph's bytes.
+    with (
+        threadpool_limits(1, user_api="blas"),
+        tempfile.TemporaryFile(prefix="okng-features-") as file,
+    ):
+        if folds is None:
+            return head.fit(stream, len(images), progress), None
         kept = _KeptFeatures(file, shape)
         for item in stream:
             kept.append(item)
-        return head.fit(kept.of(range(len(images))), len(images)), _cross_fit(
-            head, kept, runtime, folds, progress
-        )
+        whole = head.fit(kept.of(range(len(images))), len(images), progress)
+        return whole, _cross_fit(head, kept, runtime, folds, progress)
 
 
 def inspected_cells(inspected: Mask, features: Features) -> Mask:
@@ -141,12 +146,25 @@ def _cross_fit(
     done = 0
     for fold in sorted(set(folds)):
         rest = [i for i, other in enumerate(folds) if other != fold]
-        session = runtime.load(head.fit(kept.of(rest), len(rest)).SerializeToString())
-        for i in (i for i, own in enumerate(folds) if own == fold):
+        own = [i for i, other in enumerate(folds) if other == fold]
+        # A fold's fit counts as much as its scoring.
+        fitting = _part_of(progress, done, len(own), 2 * len(folds))
+        session = runtime.load(head.fit(kept.of(rest), len(rest), fitting).SerializeToString())
+        done += len(own)
+        for i in own:
             scores[i] = float(session.run({"features": kept[i][None]})["score"][0])
             done += 1
-            progress("cross-fit", done, len(folds))
+            progress("cross-fit", done, 2 * len(folds))
     return scores
+
+
+def _part_of(progress: Progress, start: int, share: int, whole: int) -> Progress:
+    """Return a progress whose whole is `share` of the cross-fitting's `whole`."""
+
+    def told(stage: str, done: int, total: int) -> None:  # noqa: ARG001 - the port's name
+        progress("cross-fit", start + share * done // max(total, 1), whole)
+
+    return told
 
 
 class _KeptFeatures:

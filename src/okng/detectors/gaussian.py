@@ -45,7 +45,7 @@ class GaussianConfig(FrozenConfig):
         float,
         Field(
             title="Shrinkage",
-            description="Share of the covariance pooled over all positions in each position's own; "
+            description="Share of the covariance pooled over all inspected places; "
             "steadies it where images are few.",
             ge=0,
             le=1,
@@ -93,7 +93,7 @@ class _GaussianTrainer:
         self._config = config
         self._cells = cells
 
-    def fit(self, features: Iterator[Floats], count: int) -> ModelProto:
+    def fit(self, features: Iterator[Floats], count: int, progress: Progress) -> ModelProto:
         config = self._config
         rng = np.random.default_rng(config.seed)
         first = next(features)
@@ -103,14 +103,18 @@ class _GaussianTrainer:
         origin = first.reshape(len(first), -1)[chosen].T
         total = np.zeros((self._cells.size, kept))
         products = np.zeros((self._cells.size, kept, kept), np.float32)
+        done = 1
         for batch in _batched(features, _BATCH):
             # [positions, images, channels], so that each position's products are one matrix's.
             x = np.stack([item.reshape(len(first), -1)[chosen].T - origin for item in batch], 1)
             total += x.sum(axis=1)
             products += x.transpose(0, 2, 1) @ x
+            done += len(batch)
+            progress("fit", done, count)
         centre = total / count
         covariance = products / count - centre[:, :, None] * centre[:, None, :]
-        whitening = _whitening(covariance, config.shrinkage, config.ridge)
+        pooled = covariance[self._cells.ravel()].mean(axis=0)
+        whitening = _whitening(covariance, pooled, config.shrinkage, config.ridge)
         mean = (origin + centre).astype(np.float32)
         scoring = config.scoring(self._cells)
         return gaussian_head(len(first), chosen, mean, whitening, scoring)
@@ -122,9 +126,11 @@ def _batched(items: Iterator[Floats], size: int) -> Iterator[tuple[Floats, ...]]
         yield batch
 
 
-def _whitening(covariance: Array, shrinkage: float, ridge: float) -> Floats:
-    """Return W `[n, d, d]` with W W^T the inverse of each regularised covariance."""
-    pooled = covariance.mean(axis=0)
+def _whitening(covariance: Array, pooled: Array, shrinkage: float, ridge: float) -> Floats:
+    """Return W `[n, d, d]` with W W^T the inverse of each regularised covariance.
+
+    `pooled` `[d, d]` is the mean covariance of the inspected positions.
+    """
     mixed = (1 - shrinkage) * covariance + shrinkage * pooled
     variance = float(np.trace(pooled)) / len(pooled)
     mixed += np.eye(len(pooled)) * max(ridge * variance, float(np.finfo(np.float32).eps))

@@ -112,12 +112,14 @@ class _BankTrainer:
         drawn = self._drawn_per_image(images) * images
         return min(max(wanted, config.smallest_bank), config.bank_size, drawn)
 
-    def fit(self, features: Iterator[Floats], count: int) -> ModelProto:
+    def fit(self, features: Iterator[Floats], count: int, progress: Progress) -> ModelProto:
         config = self._config
         rng = np.random.default_rng(config.seed)
         sample = self._sample(features, count, rng)
         projected = random_projection(sample, config.projection, rng)
-        bank = sample[greedy_k_center(projected, self.bank_rows(count), rng)]
+        rows = self.bank_rows(count)
+        chosen = greedy_k_center(projected, rows, rng, lambda done: progress("fit", done, rows))
+        bank = sample[chosen]
         return nearest_neighbour_head(bank, config.scoring(self._cells))
 
     def _sample(self, features: Iterator[Floats], count: int, rng: np.random.Generator) -> Floats:

@@ -51,7 +51,8 @@ def _check(
             raise ParityError(
                 f"{runtime.label} gives {golden.file} the score {found.score:.6g}, the manifest "
                 f"says {golden.score:.6g}; they may differ by {model.manifest.tolerance:.2g}. "
-                "Inspect with the runtime that the model was trained on, or report this"
+                f"Take the runtime that the model was trained on ({model.manifest.trained_on}; "
+                "OKNG_RUNTIME, OKNG_DEVICE and OKNG_PRECISION choose it), or train with this one"
             )
         other, verdict = verdicts.setdefault(golden.file, (runtime.label, found.verdict))
         if verdict is not found.verdict:

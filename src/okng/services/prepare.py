@@ -10,9 +10,10 @@ from typing import Self
 
 import numpy as np
 
-from okng.algorithms.duplicates import group_near_duplicates, thumbnail
+from okng.algorithms.duplicates import THUMBNAIL, group_near_duplicates, thumbnail
 from okng.algorithms.pixels import Preparer, decode, read
-from okng.domain.arrays import Array, Floats, Mask, Pixels
+from okng.detectors.temporary_files import append
+from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.dataset import Sample
 from okng.domain.errors import BadImage
 from okng.domain.ports import Progress
@@ -44,8 +45,25 @@ class PreparedImages:
         self.samples: list[Sample] = []
         self.refused: list[Refused] = []
         self.digests: list[bytes] = []
-        thumbnails: list[Floats] = []  # let go after grouping: they grow with the images
+        # Let go after grouping: they grow with the images.
+        thumbnails = np.empty((len(samples), THUMBNAIL, THUMBNAIL), np.float16)
         self._file = tempfile.TemporaryFile(prefix="okng-images-")  # noqa: SIM115 - closed in __exit__
+        try:
+            self._take(samples, prepare, max_pixels, progress, thumbnails)
+        except BaseException:
+            self._file.close()
+            raise
+        self.groups: Array = group_near_duplicates(thumbnails[: len(self.samples)])
+
+    def _take(
+        self,
+        samples: Sequence[Sample],
+        prepare: Preparer,
+        max_pixels: int,
+        progress: Progress,
+        thumbnails: Array,
+    ) -> None:
+        """Decode every image into the file; `thumbnails` gets `[n, THUMBNAIL, THUMBNAIL]`."""
         for done, sample in enumerate(samples, start=1):
             try:
                 data = read(sample.path, max_pixels)
@@ -53,14 +71,11 @@ class PreparedImages:
             except BadImage as error:
                 self.refused.append(Refused(sample.path, str(error)))
             else:
-                self._file.write(pixels.tobytes())
+                append(self._file, pixels.tobytes())
+                thumbnails[len(self.samples)] = thumbnail(pixels)
                 self.samples.append(sample)
                 self.digests.append(sha256(data).digest())
-                thumbnails.append(thumbnail(pixels))
             progress("read", done, len(samples))
-        self.groups: Array = (
-            group_near_duplicates(np.array(thumbnails, np.float32)) if thumbnails else np.empty(0)
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +87,16 @@ class PreparedImages:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+    @property
+    def parts(self) -> Array:
+        """The part that each image shows, int64 `[n]`: as the dataset says, or by likeness."""
+        names = [sample.group for sample in self.samples]
+        if not any(names):
+            return self.groups
+        said = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        known = zip(names, self.groups, strict=True)
+        return np.array([said[name] if name else len(said) + group for name, group in known])
 
     def __len__(self) -> int:
         return len(self.samples)

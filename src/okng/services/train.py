@@ -25,7 +25,13 @@ from okng.services.parity import Parity, check_parity
 from okng.services.prepare import Chosen, PreparedImages, Refused
 from okng.version import __version__
 
-FOLDS = 5
+FOLDS, FEW_FOLDS = 5, 3
+"""Folds of a cross-fitting; fewer from `MANY_PARTS` on, where two thirds teach nearly as much."""
+MANY_PARTS = 300
+ENOUGH_HELD_OUT = Wish().parts_needed
+"""Parts that are held out at least, whatever the wish: another may come later."""
+HELD_OUT_SHARE = 0.3
+"""Of the parts that are held out where that is more."""
 TOLERANCE = 1e-3
 """How far runtimes may differ, as a share of the median good score."""
 GOLDEN_BYTES = 32 * 2**20
@@ -36,7 +42,7 @@ class CalibrationPlan(StrEnum):
     """Where the good scores of the calibration come from.
 
     `split` holds parts out, `cross-fit` uses every part, `auto` splits where at least as many
-    parts remain to train on as the wished promise needs held out.
+    parts remain to train on as the wished promise, and the default one, need held out.
     """
 
     AUTO = "auto"
@@ -48,7 +54,8 @@ class CalibrationPlan(StrEnum):
 class TrainingPlan:
     """All that is chosen before a training.
 
-    `config` is the detector's configuration as plain values, for the manifest.
+    `config` is the detector's configuration as plain values, for the manifest; `group_pattern` is
+    what gave the samples their groups, where a pattern did.
     """
 
     product: str
@@ -61,6 +68,7 @@ class TrainingPlan:
     calibration: CalibrationPlan = CalibrationPlan.AUTO
     seed: int = 0
     max_pixels: int = MAX_PIXELS
+    group_pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def train(
         )
     prepare = Preparer(plan.view)
     with PreparedImages(samples, prepare, plan.max_pixels, progress) as images:
-        groups = _groups(images)
+        groups = _groups(images, plan.group_pattern)
         trained, scores, evidence, scored = _fit(images, groups, plan, runtimes[0], progress)
         parts = worst_by_group(scores[scored], groups[scored])
         graph_hash = sha256(trained.graph).hexdigest()
@@ -120,7 +128,7 @@ def train(
         clear = _ClearOf(calibration, tolerance)
         golden, pictures = _golden(images, scores, scored, session, clear, plan.max_pixels)
         held_out = scored if evidence is Evidence.HELD_OUT else []
-        data = _data_card(dataset, images, groups, held_out)
+        data = _data_card(dataset, images, groups, held_out, plan.group_pattern)
 
     def build(version: int) -> Model:
         height, width = session.run({"image": _blank(plan.view)})["anomaly_map"].shape[1:]
@@ -155,29 +163,27 @@ def train(
     return Training(model, tuple(images.refused), parity, perf_counter() - start)
 
 
-def _groups(images: PreparedImages) -> Array:
-    """Return the part that each image shows, int64 `[n]`: as the dataset says, or by likeness.
+def _groups(images: PreparedImages, group_pattern: str | None) -> Array:
+    """Return the part that each image shows, int64 `[n]`.
 
     Raises:
-        BadDataset: fewer than two parts.
+        BadDataset: no image can be read, or there are fewer than two parts.
     """
     if not len(images):
         first = images.refused[0]
         raise BadDataset(
             f"none of the {len(images.refused)} good images can be read; the first: {first.reason}"
         )
-    groups = images.groups
-    names = [sample.group for sample in images.samples]
-    if any(names):
-        said = {name: i for i, name in enumerate(dict.fromkeys(names))}
-        known = zip(names, groups, strict=True)
-        groups = np.array([said[name] if name else len(said) + group for name, group in known])
+    groups = images.parts
     parts = len(np.unique(groups))
     if parts < 2:
-        count = len(images)
-        what = (
-            "there is only one good image" if count == 1 else f"all {count} good images are alike"
-        )
+        count, name = len(images), images.samples[0].group
+        if count > 1 and name:
+            by = "the list" if group_pattern is None else f"the group pattern {group_pattern!r}"
+            what = f"{by} puts all {count} good images into one part, {name!r}"
+        else:
+            alone = "there is only one good image"
+            what = alone if count == 1 else f"all {count} good images are alike"
         raise BadDataset(
             f"{what}; a threshold needs good images of at least two different parts, better 30 "
             "or more"
@@ -195,13 +201,13 @@ def _fit(
     """
     rng = np.random.default_rng(plan.seed)
     parts = len(np.unique(groups))
-    needed = plan.wish.parts_needed
+    wanted = max(plan.wish.parts_needed, ENOUGH_HELD_OUT)
     everyone = list(range(len(images)))
     split = plan.calibration is CalibrationPlan.SPLIT or (
-        plan.calibration is CalibrationPlan.AUTO and parts >= 2 * needed
+        plan.calibration is CalibrationPlan.AUTO and parts >= 2 * wanted
     )
     if not split:
-        folds = deal_groups(groups, min(FOLDS, parts), rng)
+        folds = deal_groups(groups, min(FOLDS if parts < MANY_PARTS else FEW_FOLDS, parts), rng)
         chosen = Chosen(images, everyone)
         trained = plan.detector.train(chosen, [int(fold) for fold in folds], progress)
         if trained.cross_fitted is None:
@@ -209,7 +215,7 @@ def _fit(
                 f"{plan.detector_name} cannot be cross-fitted: take --calibration split"
             )
         return trained, trained.cross_fitted, Evidence.CROSS_FITTED, everyone
-    held = hold_out(groups, min(needed, parts // 2), rng)
+    held = hold_out(groups, min(max(wanted, round(HELD_OUT_SHARE * parts)), parts // 2), rng)
     kept, out = [i for i in everyone if not held[i]], [i for i in everyone if held[i]]
     trained = plan.detector.train(Chosen(images, kept), None, progress)
     session = runtime.load(trained.graph)
@@ -269,7 +275,11 @@ class _ClearOf:
 
 
 def _data_card(
-    dataset: Dataset, images: PreparedImages, groups: Array, held_out: Sequence[int]
+    dataset: Dataset,
+    images: PreparedImages,
+    groups: Array,
+    held_out: Sequence[int],
+    group_pattern: str | None,
 ) -> DataCard:
     return DataCard(
         name=dataset.name,
@@ -278,6 +288,8 @@ def _data_card(
         images=len(images),
         parts=len(np.unique(groups)),
         held_out=len(held_out),
+        digests=tuple(sorted(digest.hex() for digest in images.digests)),
+        group_pattern=group_pattern,
     )
 
 
