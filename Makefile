@@ -24,8 +24,9 @@ help: ## Say what there is to make.
 demo: .venv/installed-demo ## Train and evaluate on a product that okng renders itself.
 	@$(BIN)/okng demo
 
-test: .venv/installed-test ## Run the tests.
-	$(BIN)/python -m pytest -n $(WORKERS)
+test: .venv/installed-test ## Run the tests, against SQLite and PostgreSQL.
+	OKNG_TEST_POSTGRES="$$(scripts/provide_postgres.sh $(BIN)/python)" \
+		$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/installed-test ## Lint, format, types and floors, all as errors.
 	$(BIN)/ruff check .

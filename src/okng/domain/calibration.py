@@ -4,6 +4,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 
+from okng.domain.counting import counted
+
 
 class Method(StrEnum):
     """How a threshold was found."""
@@ -54,7 +56,8 @@ class Promise:
             f"({self.method.value}, n={self.n})"
         )
         if self.missing:
-            text += f"; {self.wanted:.2%} would need {self.missing} more {self.of} parts"
+            parts = counted(self.missing, f"more {self.of} part")
+            text += f"; {self.wanted:.2%} would need {parts}"
         return text
 
 

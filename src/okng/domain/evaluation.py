@@ -113,7 +113,8 @@ class Evaluation:
 
     `parts` is the number of physical parts that the images show. `roc` holds corners of the curve
     as (false, true positive rate). `f1_threshold`: at or above it an image counts as defective.
-    Rates are over images that got a verdict; `ERROR` is counted in `confusion` alone.
+    Rates are over images that got a verdict; `ERROR` is counted in `confusion` alone. `left_out`
+    names the images that were not used because the model was made from them.
     """
 
     dataset: str
@@ -138,6 +139,7 @@ class Evaluation:
     graph_latency: Latency | None
     notes: tuple[str, ...] = ()
     exhibits: tuple[Exhibit, ...] = field(default=(), repr=False)
+    left_out: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -183,6 +185,7 @@ class Evaluation:
             "card": _card_record(self.manifest),
             "exhibits": [{"shelf": e.shelf.value, "image": e.result.image} for e in self.exhibits],
             "images": [asdict(result) for result in self.images],
+            "left_out": list(self.left_out),
             "notes": list(self.notes),
         }
 
@@ -204,7 +207,7 @@ def _card_record(manifest: Manifest) -> dict[str, object]:
         "okng": manifest.okng,
         "trained_on": manifest.trained_on,
         "backbone": asdict(manifest.backbone) if manifest.backbone else None,
-        "data": asdict(manifest.data),
+        "data": manifest.data.record(),
         "view": view,
         "map": {"height": manifest.map_height, "width": manifest.map_width},
         "config": dict(manifest.config),

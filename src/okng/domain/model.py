@@ -29,7 +29,9 @@ class BackboneCard:
 class DataCard:
     """What a model was made from.
 
-    `fingerprint` is the SHA-256 of the images' sorted SHA-256 digests.
+    `fingerprint` is the SHA-256 of the images' sorted SHA-256 digests; `digests` are these, in
+    hexadecimal, ascending, those of held-out images included: what an evaluation may not use.
+    `group_pattern` is the regular expression that found the parts in the files' names.
     """
 
     name: str
@@ -38,6 +40,12 @@ class DataCard:
     images: int
     parts: int
     held_out: int
+    digests: tuple[str, ...] = field(default=(), repr=False)
+    group_pattern: str | None = None
+
+    def record(self) -> dict[str, object]:
+        """Return plain values for people and programs, without the many digests."""
+        return {name: value for name, value in vars(self).items() if name != "digests"}
 
 
 @dataclass(frozen=True)

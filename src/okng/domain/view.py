@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LONGEST_SIDE_PX = 4096
+"""Of a view: work and memory grow with its area, and so would a wrong figure."""
+
 
 @dataclass(frozen=True)
 class Box:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from okng.adapters.datasets import read_dataset
 from okng.adapters.datasets.class_folders import ClassFolders
 from okng.adapters.datasets.flat import Flat
 from okng.adapters.datasets.mvtec import Mvtec
@@ -50,7 +51,7 @@ def test_mvtec_with_both_names_of_masks(tmp_path: Path) -> None:
         "test/crack/0.png": ["ground_truth/crack/0_mask.png"],
         "test/crack/1.JPG": ["ground_truth/crack/1.png"],
     }
-    assert dataset.notes == ("1 of 3 defective images have no mask",)
+    assert dataset.notes == ("1 of 3 defective images without a mask",)
     assert dataset.name == tmp_path.name
 
 
@@ -79,7 +80,18 @@ def test_good_images_have_no_masks(tmp_path: Path) -> None:
     assert masks(read(Mvtec(), tmp_path)) == {}
 
 
-@pytest.mark.parametrize("beside", ["train/bad/0.png", "other/0.png", "0.png", "train/0.png"])
+@pytest.mark.parametrize("beside", ["readme.png", "train/0.png", "test/0.png"])
+def test_mvtec_passes_over_loose_images(tmp_path: Path, beside: str) -> None:
+    """One picture beside the folders changes neither layout nor samples, and is told."""
+    touch(tmp_path, "train/good/0.png", "validation/good/1.png", "test/crack/0.png", beside)
+    touch(tmp_path, "test/good/0.png", "ground_truth/crack/0_mask.png")
+    dataset = read_dataset(tmp_path)
+    assert dataset.layout == "MVTec AD"
+    assert sides(dataset) == {"train/good": 2, "test/good": 1, "test/crack": 1}
+    assert "passed over 1 image in no class folder" in dataset.notes
+
+
+@pytest.mark.parametrize("beside", ["train/bad/0.png", "other/0.png"])
 def test_mvtec_is_strict(tmp_path: Path, beside: str) -> None:
     """Anything that MVTec AD has no place for is left to other layouts."""
     touch(tmp_path, "train/good/0.png", "test/crack/0.png", beside)
@@ -153,8 +165,8 @@ def test_beside_good_every_folder_is_a_defect(tmp_path: Path) -> None:
         "scratch/0.png": ["masks/scratch/0.png"],
         "dent/b/0.png": ["masks/dent/0_mask.png"],
     }
-    assert "passed over 1 images that lie in no class folder" in dataset.notes
-    assert "passed over 1 files that are not images (.txt 1)" in dataset.notes
+    assert "passed over 1 image in no class folder" in dataset.notes
+    assert "passed over 1 file that is not an image (.txt 1)" in dataset.notes
 
 
 def test_given_splits_are_kept(tmp_path: Path) -> None:

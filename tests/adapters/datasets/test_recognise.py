@@ -44,8 +44,8 @@ def test_a_list_is_read_by_its_own_name(tmp_path: Path) -> None:
         ([], ": empty"),
         (["a.txt", "b/c.mp4"], "no images, but 2 other files"),
         (["a.csv"], "name the file itself"),
-        (["a/0.png", "b/0.png", "b/1.png", "0.png"], r"a \(1 images\), b \(2 images\); 1 images"),
-        (["images/0.png"], r"1 folders: images \(1 images\).*if these are all good, name .*images"),
+        (["a/0.png", "b/0.png", "b/1.png", "0.png"], r"a \(1 image\), b \(2 images\); 1 image "),
+        (["images/0.png"], r"1 folder: images \(1 image\).*if these are all good, name .*images"),
         (["x/train/good/0.png", "y/train/good/0.png"], "x looks like a dataset"),
     ],
 )
@@ -76,7 +76,7 @@ def test_group_pattern(tmp_path: Path) -> None:
 
 def test_group_pattern_that_matches_nothing_is_refused(tmp_path: Path) -> None:
     """A pattern without effect is a mistake."""
-    with pytest.raises(BadDataset, match=r"matches none of the 1 file names, such as 0\.png"):
+    with pytest.raises(BadDataset, match=r"matches none of 1 file name, such as 0\.png"):
         read_dataset(touch(tmp_path, "0.png"), "part(x)")
 
 

@@ -91,6 +91,35 @@ def test_manifest_identity(manifest: Manifest) -> None:
     assert manifest_bytes(again) == data
 
 
+def test_digests_of_very_many_images() -> None:
+    """A model of as many images as a dataset may have comes back equal."""
+    digests = tuple(f"{i:064x}" for i in range(200_000))
+    model = tiny_model()
+    scores = tuple(i / 3e5 for i in range(200_000))
+    manifest = replace(
+        model.manifest,
+        data=replace(model.manifest.data, digests=digests, images=200_000, group_pattern="(x)"),
+        calibration=replace(model.manifest.calibration, good_scores=scores),
+    )
+    assert read_manifest(manifest_bytes(manifest)) == manifest
+
+
+@pytest.mark.parametrize(
+    ("digests", "reason"),
+    [
+        (("b" * 64, "a" * 64), "ascending"),
+        (("A" * 64, "b" * 64), "64 hexadecimal"),
+        (("a" * 64,), "digests are 1, but the images 2"),
+    ],
+)
+def test_digests_must_be_those_of_the_images(digests: tuple[str, ...], reason: str) -> None:
+    """Digests that are none, unordered, or not as many as the images are refused."""
+    model = tiny_model()
+    data = replace(model.manifest.data, digests=digests, images=2)
+    with pytest.raises(BadModel, match=reason):
+        manifest_bytes(replace(model.manifest, data=data))
+
+
 @given(calibrations())
 @settings(max_examples=60, deadline=None)
 def test_calibration_identity(calibration: Calibration) -> None:

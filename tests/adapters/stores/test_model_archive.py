@@ -13,19 +13,25 @@ import onnx
 import pytest
 
 from okng.adapters.stores import safe_zip
-from okng.adapters.stores.manifest_json import manifest_bytes
+from okng.adapters.stores.manifest_json import LARGEST_JSON, manifest_bytes
 from okng.adapters.stores.model_archive import (
+    Imported,
     archive_bytes,
     export_archive,
     import_archive,
     read_archive,
 )
 from okng.adapters.stores.model_folder import FolderModelStore
-from okng.domain.errors import BadModel, BadSetting, NotFound
+from okng.domain.errors import BadModel, BadSetting, NotFound, ParityError
 from okng.domain.model import Model
 from okng.testing.models import tiny_model
 
 Files = dict[str, bytes]
+
+
+def take_in(path: Path, store: FolderModelStore, product: str | None = None) -> Imported:
+    """Import what nobody has anything against."""
+    return import_archive(path, store, product, approve=lambda model: None)
 
 
 @pytest.fixture
@@ -153,7 +159,7 @@ NASTY = {
     "manifest leads out": (lambda: with_manifest(files={"../x": "0" * 64}), "../x is missing"),
     "broken manifest": (lambda: zipped(FILES | {"manifest.json": b"{"}), "not valid JSON"),
     "large manifest": (
-        lambda: zipped(FILES | {"manifest.json": b" " * (17 << 20)}, zipfile.ZIP_STORED),
+        lambda: zipped(FILES | {"manifest.json": b" " * (LARGEST_JSON + 1)}, zipfile.ZIP_STORED),
         "manifest.json has more than",
     ),
     "bomb": (lambda: zipped(FILES | {"report.html": bytes(60 << 20)}), "unpacks to more than"),
@@ -202,7 +208,7 @@ def test_nasty(case: str, store: FolderModelStore, tmp_path: Path) -> None:
     path = tmp_path / "nasty.okng"
     path.write_bytes(make())
     with pytest.raises(BadModel, match=reason) as caught:
-        import_archive(path, store)
+        take_in(path, store)
     assert str(caught.value).startswith("nasty.okng")
     assert store.products() == ()
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["nasty.okng"]
@@ -253,7 +259,7 @@ def test_round_trip(store: FolderModelStore, tmp_path: Path) -> None:
     path = export_archive(model, store.calibrations("bottle"), tmp_path)
     assert path.name == "bottle-1.okng"
     other = FolderModelStore(tmp_path / "other")
-    imported = import_archive(path, other)
+    imported = take_in(path, other)
     assert imported.model == model == other.load("bottle")
     assert other.calibrations("bottle") == store.calibrations("bottle")
     assert str(imported) == "bottle-1 of the archive is bottle-1 here"
@@ -266,7 +272,7 @@ def test_version_is_taken(store: FolderModelStore, tmp_path: Path) -> None:
     stored(store)
     stored(store)
     path = export_archive(tiny_model("bottle", 1, gain=2.0), (), tmp_path)
-    imported = import_archive(path, store)
+    imported = take_in(path, store)
     assert imported.model.name == "bottle-3"
     assert str(imported) == "bottle-1 of the archive is bottle-3 here"
     assert store.load("bottle-3") == imported.model
@@ -275,9 +281,9 @@ def test_version_is_taken(store: FolderModelStore, tmp_path: Path) -> None:
 def test_other_product(store: FolderModelStore, tmp_path: Path) -> None:
     """An import may choose the product."""
     path = export_archive(tiny_model(), (), tmp_path)
-    assert import_archive(path, store, "Große Flasche").model.name == "grosse_flasche-1"
+    assert take_in(path, store, "Große Flasche").model.name == "grosse_flasche-1"
     with pytest.raises(BadSetting):
-        import_archive(path, store, "../x")
+        take_in(path, store, "../x")
 
 
 def test_there_already(store: FolderModelStore, tmp_path: Path) -> None:
@@ -285,13 +291,13 @@ def test_there_already(store: FolderModelStore, tmp_path: Path) -> None:
     model = stored(store)
     stored(store, gain=2.0)
     path = export_archive(model, (), tmp_path)
-    imported = import_archive(path, store)
+    imported = take_in(path, store)
     assert (imported.added, imported.model.name) == (False, "bottle-1")
     assert "here already, as bottle-1" in str(imported)
     new = replace(model.manifest.calibration, version=2, note="new")
     path = export_archive(model, [new], tmp_path)
-    assert import_archive(path, store).calibrations == (2,)
-    assert import_archive(path, store).calibrations == ()
+    assert take_in(path, store).calibrations == (2,)
+    assert take_in(path, store).calibrations == ()
     assert store.calibration("bottle-1") == new
     assert len(store.list()) == 2
 
@@ -300,14 +306,29 @@ def test_repacked(store: FolderModelStore, tmp_path: Path) -> None:
     """An archive that an ordinary zip program packed again is accepted."""
     path = tmp_path / "bottle-1.okng"
     path.write_bytes(zipped({"golden/": b""} | FILES))
-    assert import_archive(path, store).model.graph == tiny_model().graph
+    assert take_in(path, store).model.graph == tiny_model().graph
+
+
+def test_what_is_not_approved_is_not_stored(store: FolderModelStore, tmp_path: Path) -> None:
+    """A new model is shown to whoever approves it first; refused, it leaves nothing."""
+    shown: list[tuple[Model, tuple[str, ...]]] = []
+
+    def refuse(model: Model) -> None:
+        shown.append((model, store.products()))
+        raise ParityError("other scores")
+
+    path = export_archive(tiny_model(), (), tmp_path)
+    with pytest.raises(ParityError, match="other scores"):
+        import_archive(path, store, "bolt", approve=refuse)
+    assert shown == [(tiny_model(), ())]
+    assert store.products() == ()
 
 
 def test_no_archive(store: FolderModelStore, tmp_path: Path) -> None:
     """A path that leads to no file is said to."""
     for path in (tmp_path / "none.okng", tmp_path):
         with pytest.raises(NotFound, match="there is no archive"):
-            import_archive(path, store)
+            take_in(path, store)
 
 
 def test_export_to_nowhere(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_unsound_model_is_refused(
     with pytest.raises(BadModel):
         store.add("bottle", lambda version: spoil(tiny_model("bottle", version)))
     assert store.products() == ()
-    assert [path.name for path in (tmp_path / "models/bottle").iterdir()] == [".lock"]
+    assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_failing_build_leaves_nothing(store: FolderModelStore, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_failing_build_leaves_nothing(store: FolderModelStore, tmp_path: Path) -
 
     with pytest.raises(ValueError, match="training failed"):
         store.add("bottle", fail)
-    assert [path.name for path in (tmp_path / "models/bottle").iterdir()] == [".lock"]
+    assert list((tmp_path / "models").iterdir()) == []
     assert store.add("bottle", tiny()).name == "bottle-1"
 
 
@@ -469,3 +469,57 @@ def test_unwritable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSetting, match=r"cannot write.*OKNG_HOME"):
         FolderModelStore(tmp_path / "file").add("bottle", tiny())
+
+
+def test_a_first_model_that_fails_leaves_nothing(store: FolderModelStore, tmp_path: Path) -> None:
+    """Where a product's first model cannot be built, no folder of the product stays."""
+
+    def fail(version: int) -> Model:
+        raise BadModel("no")
+
+    with pytest.raises(BadModel, match="no"):
+        store.add("bottle", fail)
+    assert list((tmp_path / "models").iterdir()) == []
+    store.add("bottle", tiny())
+    with pytest.raises(BadModel, match="no"):
+        store.add("bottle", fail)
+    assert store.names("bottle") == ("bottle-1",)
+    store.delete("bottle-1", force=True)
+    with pytest.raises(BadModel, match="no"):
+        store.add("bottle", fail)
+    assert store.add("bottle", tiny()).name == "bottle-2"  # a used number is remembered
+
+
+class _Unwanted(Exception):
+    """What a build raises that is meant to fail."""
+
+
+def test_folders_come_and_go_under_many_hands(store: FolderModelStore) -> None:
+    """While some first models fail and vanish, others are stored, each under its own number."""
+
+    def once(index: int) -> str | None:
+        def build(version: int) -> Model:
+            if index % 3:
+                raise _Unwanted("no")
+            return tiny_model("bottle", version)
+
+        try:
+            return store.add("bottle", build).name
+        except _Unwanted:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [name for name in pool.map(once, range(1, 40)) if name]
+    assert sorted(made) == sorted(store.names("bottle"))
+    assert len(made) == 13
+
+
+def test_unwritable_folder_is_found_before(tmp_path: Path) -> None:
+    """A folder that cannot be written is named with the setting that chooses it; one that can be
+    is left without a trace."""
+    (tmp_path / "file").touch()
+    with pytest.raises(BadSetting, match=r"file/models .*OKNG_HOME"):
+        FolderModelStore(tmp_path / "file" / "models").check_writable("bottle")
+    store = FolderModelStore(tmp_path / "models")
+    store.check_writable("bottle")
+    assert list((tmp_path / "models").iterdir()) == []

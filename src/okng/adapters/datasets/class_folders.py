@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from okng.adapters.datasets.class_names import Quality, good_among, quality_of
-from okng.adapters.datasets.listing import Listing, scan
+from okng.adapters.datasets.listing import Listing, loose_notes, scan
 from okng.adapters.datasets.masks import MASK_FOLDERS, MaskIndex, mask_notes
 from okng.adapters.datasets.parts import Grouping, split_by_name
 from okng.domain.dataset import GOOD, Dataset, Sample, Split
@@ -122,6 +122,4 @@ def _notes(listing: Listing, placed: list[Placed], good: set[str]) -> list[str]:
         notes.append(f"several folders hold good images: {', '.join(sorted(good))}")
     in_masks = sum(image.parts[0].lower() in MASK_FOLDERS for image in listing.images)
     loose = len(listing.images) - in_masks - len(placed)
-    if loose:
-        notes.append(f"passed over {loose} images that lie in no class folder")
-    return notes
+    return notes + loose_notes(loose)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from okng.adapters.datasets.class_names import is_plainly_good
+from okng.adapters.datasets.containment import is_below
 from okng.adapters.datasets.masks import mask_notes
 from okng.adapters.datasets.parts import Grouping, split_by_name
 from okng.adapters.datasets.tables import rows_of
@@ -30,9 +31,11 @@ class CsvList:
     The first line names the columns, in any order; columns of other names are passed over. Paths
     are relative to the file. `label` is good (or ok, normal, pass, ...), a defect's name, or empty
     where nobody has said. `split` is train or test (validation trains). `group` names the part.
+    Files outside of the folder `within` are refused, whether they exist or not.
     """
 
     grouping: Grouping = field(default_factory=Grouping)
+    within: Path | None = None
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class CsvList:
 
     def _sample(self, root: Path, line: int, row: dict[str, str]) -> Sample:
         where = f"{root}, line {line}"
-        path = _existing(root, where, row["path"])
+        path = self._existing(root, where, row["path"])
         mask = row.get("mask", "")
         split = row.get("split", "train").lower()
         if split not in _SPLITS:
@@ -83,9 +86,21 @@ class CsvList:
             path,
             _label(where, row["label"]),
             _SPLITS[split],
-            (_existing(root, where, mask),) if mask else (),
+            (self._existing(root, where, mask),) if mask else (),
             group if self.grouping.pattern is None else self.grouping.part_of(path),
         )
+
+    def _existing(self, root: Path, where: str, text: str) -> Path:
+        if not text:
+            raise BadDataset(f"{where}: the path is empty")
+        # A list written on Windows is read elsewhere too.
+        for name in (text, text.replace("\\", "/")):
+            path = root.parent / name
+            if self.within is not None and not is_below(path, self.within):
+                raise BadDataset(f"{where}: {text} leads out of the dataset; name files in it")
+            if path.is_file():
+                return path
+        raise BadDataset(f"{where}: there is no file {root.parent / text}; paths start at the list")
 
 
 def _label(where: str, label: str) -> str | None:
@@ -97,14 +112,3 @@ def _label(where: str, label: str) -> str | None:
     if is_plainly_good(label):
         return GOOD
     return label or None
-
-
-def _existing(root: Path, where: str, text: str) -> Path:
-    if not text:
-        raise BadDataset(f"{where}: the path is empty")
-    # A list written on Windows is read elsewhere too.
-    for name in (text, text.replace("\\", "/")):
-        path = root.parent / name
-        if path.is_file():
-            return path
-    raise BadDataset(f"{where}: there is no file {root.parent / text}; paths start at the list")

@@ -7,6 +7,7 @@ from okng.adapters.datasets.class_names import Quality, quality_of
 from okng.adapters.datasets.listing import scan
 from okng.adapters.datasets.masks import MASK_FOLDERS
 from okng.adapters.datasets.parts import Grouping
+from okng.domain.counting import chosen, counted
 from okng.domain.dataset import GOOD, Dataset, Sample, Split
 
 
@@ -38,7 +39,8 @@ class Flat:
             notes.append(f"the folder's name, {name}, says defective, but its images count as good")
         elif doubtful:
             notes.append(
-                f"{doubtful} file names say defective, but all images count as good; put defective "
+                f"{counted(doubtful, 'file name')} {chosen(doubtful, 'says', 'say')} defective, "
+                "but all images count as good; put defective "
                 "ones in a folder of their own beside good/"
             )
         return Dataset(name, root, self.name, samples, tuple(notes))

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from okng.domain.counting import chosen, counted
+from okng.domain.counting import counted
 from okng.domain.errors import BadDataset
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
@@ -37,7 +39,14 @@ class Listing:
         if not self.others:
             return []
         kinds = ", ".join(f"{name} {count}" for name, count in sorted(self.others.items()))
-        return [f"passed over {self.others.total()} files that are not images ({kinds})"]
+        total = self.others.total()
+        are = chosen(total, "is not an image", "are not images")
+        return [f"passed over {counted(total, 'file')} that {are} ({kinds})"]
+
+
+def loose_notes(count: int) -> list[str]:
+    """Say how many images lie where no layout expects any."""
+    return [f"passed over {counted(count, 'image')} in no class folder"] if count else []
 
 
 def scan(root: Path, max_files: int = MAX_FILES) -> Listing:

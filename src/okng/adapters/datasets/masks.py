@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
+from okng.domain.counting import counted
 from okng.domain.dataset import Sample
 
 MASK_FOLDERS = frozenset({"ground_truth", "ground-truth", "groundtruth", "masks", "mask", "gt"})
@@ -54,4 +55,4 @@ def mask_notes(samples: Sequence[Sample], has_masks: bool) -> list[str]:
     missing = sum(not sample.masks for sample in defective)
     if not has_masks or not missing:
         return []
-    return [f"{missing} of {len(defective)} defective images have no mask"]
+    return [f"{missing} of {counted(len(defective), 'defective image')} without a mask"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from okng.adapters.datasets.listing import scan
+from okng.adapters.datasets.listing import loose_notes, scan
 from okng.adapters.datasets.masks import MASK_FOLDERS, MaskIndex, mask_notes
 from okng.adapters.datasets.parts import Grouping
 from okng.domain.dataset import GOOD, Dataset, Sample, Split
@@ -26,16 +26,22 @@ class Mvtec:
         return "MVTec AD"
 
     def read(self, root: Path) -> Dataset | None:
-        """Read `root`; None if `train/` holds anything but `good/`, or something is beside."""
+        """Read `root`; None if `train/` holds other folders than `good/`, or there are others.
+
+        Images that lie in no folder of a kind (a picture beside a readme) are passed over.
+        """
         listing = scan(root)
         masks = [i for i in listing.images if i.parts[0].lower() in MASK_FOLDERS]
         index = MaskIndex(root, masks)
-        samples = []
+        samples, loose = [], 0
         for image in listing.images:
             top, *folders = [part.lower() for part in image.parts[:-1]] or [""]
             if top in MASK_FOLDERS:
                 continue
-            if top not in _SPLITS or not folders or (top != "test" and folders[0] != GOOD):
+            if not top or (top in _SPLITS and not folders):
+                loose += 1
+                continue
+            if top not in _SPLITS or (top != "test" and folders[0] != GOOD):
                 return None
             kind = GOOD if folders[0] == GOOD else image.parts[1]
             found = () if kind == GOOD else index.of(kind, image.stem)
@@ -43,5 +49,5 @@ class Mvtec:
             samples.append(Sample(root / image, kind, _SPLITS[top], found, part))
         if not any(sample.split is Split.TRAIN for sample in samples):
             return None
-        notes = listing.notes() + mask_notes(samples, bool(masks))
+        notes = listing.notes() + loose_notes(loose) + mask_notes(samples, bool(masks))
         return Dataset(root.resolve().name, root, self.name, tuple(samples), tuple(notes))

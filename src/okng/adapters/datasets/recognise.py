@@ -4,12 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from okng.adapters.datasets.class_folders import ClassFolders
+from okng.adapters.datasets.containment import check_contained
 from okng.adapters.datasets.csv_list import CsvList
 from okng.adapters.datasets.flat import Flat
 from okng.adapters.datasets.listing import IMAGE_SUFFIXES, Listing, scan
 from okng.adapters.datasets.mvtec import Mvtec
 from okng.adapters.datasets.parts import Grouping, grouping_from
 from okng.adapters.datasets.visa import Visa
+from okng.domain.counting import counted
 from okng.domain.dataset import Dataset
 from okng.domain.errors import BadDataset
 from okng.domain.ports import Layout
@@ -25,10 +27,10 @@ EXPECTED = """expected one of
 _SHOWN = 8
 
 
-def layouts(grouping: Grouping) -> tuple[Layout, ...]:
-    """Return the layouts that okng knows, the strictest first."""
+def layouts(grouping: Grouping, within: Path | None = None) -> tuple[Layout, ...]:
+    """Return the layouts that okng knows, the strictest first; for `within` see `CsvList`."""
     return (
-        CsvList(grouping),
+        CsvList(grouping, within),
         Visa(grouping),
         Mvtec(grouping),
         ClassFolders(grouping),
@@ -36,11 +38,14 @@ def layouts(grouping: Grouping) -> tuple[Layout, ...]:
     )
 
 
-def read_dataset(root: Path, group_pattern: str | None = None) -> Dataset:
+def read_dataset(
+    root: Path, group_pattern: str | None = None, within: Path | None = None
+) -> Dataset:
     """Read a folder or a CSV file in the first layout that fits it.
 
     `group_pattern` is a regular expression whose first group, in a file's name, is the part's id;
-    it takes precedence over a list's column `group`.
+    it takes precedence over a list's column `group`. Where `within` is given, neither a list nor a
+    link may lead out of that folder.
 
     Raises:
         BadDataset: nothing fits, or the pattern does not; says what was seen and expected.
@@ -55,11 +60,13 @@ def read_dataset(root: Path, group_pattern: str | None = None) -> Dataset:
         listing = scan(root)
         if not listing.images:
             raise BadDataset(f"{_seen(listing)}\n{EXPECTED}")
-    for layout in layouts(grouping):
+    for layout in layouts(grouping, within):
         if root.is_file() and not isinstance(layout, CsvList):
             break
         dataset = layout.read(root)
         if dataset is not None:
+            if within is not None:
+                check_contained(dataset, within)
             return dataset if group_pattern is None else _checked(dataset, group_pattern)
     if not root.is_dir():
         kind = "one image" if root.suffix.lower() in IMAGE_SUFFIXES else "neither folder nor CSV"
@@ -73,7 +80,8 @@ def _checked(dataset: Dataset, group_pattern: str) -> Dataset:
     missing = sum(sample.group is None for sample in dataset.samples)
     if missing == total:
         raise BadDataset(
-            f"the group pattern {group_pattern!r} matches none of the {total} file names, such as "
+            f"the group pattern {group_pattern!r} matches none of "
+            f"{counted(total, 'file name')}, such as "
             f"{dataset.samples[0].path.name}"
         )
     if not missing:
@@ -91,15 +99,16 @@ def _seen(listing: Listing) -> str:
     top = len(folders.pop("", []))
     if not folders and not top:
         others = listing.others.total()
-        what = f"no images, but {others} other files" if others else "empty"
+        what = f"no images, but {counted(others, 'other file')}" if others else "empty"
         tables = "; to use a CSV file, name the file itself" if listing.others[".csv"] else ""
         return f"{listing.root}: {what}{tables}"
-    shown = [f"{name} ({len(images)} images)" for name, images in list(folders.items())[:_SHOWN]]
+    first = list(folders.items())[:_SHOWN]
+    shown = [f"{name} ({counted(len(images), 'image')})" for name, images in first]
     if len(folders) > _SHOWN:
         shown.append(f"{len(folders) - _SHOWN} more")
     text = (
-        f"{listing.root}: cannot tell what is good and what is not: {len(folders)} folders: "
-        f"{', '.join(shown)}; {top} images at the top"
+        f"{listing.root}: cannot tell what is good and what is not: "
+        f"{counted(len(folders), 'folder')}: {', '.join(shown)}; {counted(top, 'image')} at the top"
     )
     for name, images in folders.items():
         below = {image.parts[1].lower() for image in images if len(image.parts) > 2}

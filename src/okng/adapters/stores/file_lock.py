@@ -34,24 +34,53 @@ else:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock `path`; wait for it as long as it takes.
+    """Hold the lock `path`; wait for it as long as it takes. Its holder may delete the file.
 
     Raises:
         BadSetting: the file system does not lock.
     """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                _take(handle, wait=True)
+            except OSError as error:
+                raise BadSetting(
+                    f"{path.parent} cannot be locked ({error.strerror}): "
+                    "keep okng's data on a local disk (OKNG_HOME)"
+                ) from error
+            try:
+                if _is_at(handle, path):
+                    yield
+                    return
+            finally:
+                _release(handle)  # closing is not enough where a child inherited the handle
+        finally:
+            os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Tell whether an open file is still the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock `path` and yield True; yield False, holding nothing, where somebody has it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
-            _take(handle, wait=True)
-        except OSError as error:
-            raise BadSetting(
-                f"{path.parent} cannot be locked ({error.strerror}): "
-                "keep okng's data on a local disk (OKNG_HOME)"
-            ) from error
+            _take(handle, wait=False)
+        except BlockingIOError:
+            yield False
+            return
         try:
-            yield
+            yield True
         finally:
-            _release(handle)  # closing is not enough where a child process inherited the handle
+            _release(handle)
     finally:
         os.close(handle)
 

@@ -15,8 +15,8 @@ from okng.domain.errors import BadModel
 from okng.domain.model import MANIFEST_FORMAT, Manifest
 from okng.domain.product import is_product_name
 
-LARGEST_JSON = 16 << 20
-"""Bytes that a manifest or a calibration may have."""
+LARGEST_JSON = 32 << 20
+"""Bytes that a manifest or a calibration may have: 200,000 images take about 20 million."""
 
 LARGEST_SIDE = 1 << 14
 """Pixels that a view or a map may have along a side."""
@@ -162,7 +162,8 @@ def _manifest_fault(manifest: Manifest) -> str | None:
     view = manifest.view
     sides = (view.width, view.height, manifest.map_width, manifest.map_height)
     roi = view.roi
-    hashes = list(manifest.files.values())
+    digests = manifest.data.digests
+    hashes = [*manifest.files.values(), *digests]
     if manifest.backbone is not None:
         hashes.append(manifest.backbone.sha256)
     if not is_product_name(manifest.product):
@@ -177,6 +178,10 @@ def _manifest_fault(manifest: Manifest) -> str | None:
         return "tolerance is negative"
     if not all(_SHA256.fullmatch(text) for text in hashes):
         return "a SHA-256 is not 64 hexadecimal digits"
+    if any(later < earlier for earlier, later in pairwise(digests)):
+        return "data.digests are not in ascending order"
+    if digests and len(digests) != manifest.data.images:
+        return f"data.digests are {len(digests)}, but the images {manifest.data.images}"
     return _calibration_fault(manifest.calibration)
 
 

@@ -1,6 +1,6 @@
 """A model as one file that travels: `bottle-3.okng`, a zip of what its folder holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from okng.adapters.stores.model_files import (
     unpack_calibration,
 )
 from okng.adapters.stores.model_folder import FolderModelStore
-from okng.adapters.stores.safe_zip import LARGEST_ARCHIVE, read_zip, write_zip
+from okng.adapters.stores.safe_zip import LARGEST_ARCHIVE, ZipRules, read_zip, write_zip
 from okng.domain.calibration import Calibration
 from okng.domain.errors import BadModel, NotFound
 from okng.domain.model import Manifest, Model
@@ -26,7 +26,10 @@ from okng.domain.product import product_name
 
 SUFFIX = ".okng"
 
-_MOST_FILES = MOST_GOLDEN + MOST_CALIBRATIONS + 3
+_RULES = ZipRules(
+    kind="an okng archive (a zip file ending in .okng)",
+    most=MOST_GOLDEN + MOST_CALIBRATIONS + 3,
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def read_archive(path: Path) -> tuple[Model, tuple[Calibration, ...]]:
     if not path.is_file():
         raise NotFound(f"there is no archive {path}")
     where = path.name
-    files = read_zip(path, largest, _MOST_FILES)
+    files = read_zip(path, _RULES, largest)
     if MANIFEST not in files:
         raise BadModel(f"{where} has no {MANIFEST}: it is not an okng archive")
     manifest = read_manifest(files[MANIFEST], f"{where}: {MANIFEST}")
@@ -109,10 +112,17 @@ def read_archive(path: Path) -> tuple[Model, tuple[Calibration, ...]]:
     return model, tuple(calibrations)
 
 
-def import_archive(path: Path, store: FolderModelStore, product: str | None = None) -> Imported:
+def import_archive(
+    path: Path,
+    store: FolderModelStore,
+    product: str | None = None,
+    *,
+    approve: Callable[[Model], object],
+) -> Imported:
     """Store an archive's model under the next free version of its product, or of `product`.
 
-    Where the same model is there already only calibrations it lacks are added.
+    Where the same model is there already only calibrations it lacks are added. A new one is handed
+    to `approve` first, and stored unless that raises an error.
 
     Raises:
         NotFound: there is no such file.
@@ -127,6 +137,8 @@ def import_archive(path: Path, store: FolderModelStore, product: str | None = No
         new = [c for c in calibrations if replace(c, version=1) not in known]
         numbers = tuple(store.add_calibration(twin, c).version for c in new)
         return Imported(store.load(twin), model.name, False, numbers)
+
+    approve(model)
 
     def build(version: int) -> Model:
         return replace(model, manifest=replace(model.manifest, product=name, version=version))

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from okng.adapters.stores.aliases import read_aliases, write_aliases
+from okng.adapters.stores.aliases import move_alias, move_alias_back, read_aliases, write_aliases
 from okng.adapters.stores.durable_files import read_limited, replace_file, write_files, writing
 from okng.adapters.stores.manifest_json import LARGEST_JSON, calibration_bytes, read_manifest
 from okng.adapters.stores.model_files import (
@@ -25,11 +26,14 @@ from okng.adapters.stores.model_files import (
 )
 from okng.adapters.stores.references import NEWEST, Reference, check_alias, parse_reference
 from okng.adapters.stores.version_folders import (
+    aside,
+    bring_back,
     changing,
     discard,
     names,
     publish,
     reserved,
+    set_aside,
     size_bytes,
     versions,
 )
@@ -74,6 +78,18 @@ class FolderModelStore:
             publish(partial, version)
         return replace(model, manifest=manifest, golden=dict(sorted(model.golden.items())))
 
+    def check_writable(self, product: str) -> None:
+        """Make sure that a model of the product could be stored, before hours of work for it.
+
+        Raises:
+            BadSetting: the folder cannot be written.
+        """
+        with writing(self._root):
+            self._root.mkdir(parents=True, exist_ok=True)
+            own = self._root / product
+            with TemporaryDirectory(dir=own if own.is_dir() else self._root, prefix=".probe-"):
+                pass
+
     def load(self, reference: str) -> Model:
         """Return a model, every file of it verified.
 
@@ -87,6 +103,14 @@ class FolderModelStore:
         return unpack(
             manifest, lambda name: read_limited(folder / name, largest(name) or 0, where), where
         )
+
+    def resolve(self, reference: str) -> str:
+        """Return the name of the model that a reference means now, as in `bottle-3`.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        return "{}-{}".format(*self._resolve(reference))
 
     def manifest(self, reference: str) -> Manifest:
         """Return a model's manifest, without reading its graph.
@@ -106,13 +130,8 @@ class FolderModelStore:
         """
         product, version = self._resolve(reference)
         manifest = self._manifest(product, version)
-        folder, where = self._folder(product, version), f"{product}-{version}"
-        later = []
-        for number in self._later_calibrations(product, version):
-            name = calibration_file(number)
-            data = read_limited(folder / name, LARGEST_JSON, where)
-            later.append(unpack_calibration(manifest, name, data, where))
-        return (manifest.calibration, *later)
+        later = self._later_calibrations(product, version)
+        return (manifest.calibration, *(self._calibration(manifest, n) for n in later))
 
     def calibration(self, reference: str, version: int | None = None) -> Calibration:
         """Return a model's active calibration: the newest, unless a version is named.
@@ -121,14 +140,14 @@ class FolderModelStore:
             NotFound: there is no such model or calibration.
             BadModel: it is damaged.
         """
-        every = self.calibrations(reference)
-        if version is None:
-            return every[-1]
-        for calibration in every:
-            if calibration.version == version:
-                return calibration
-        there = ", ".join(str(calibration.version) for calibration in every)
-        raise NotFound(f"{reference} has no calibration {version}; it has {there}")
+        found = self._resolve(reference)
+        manifest, later = self._manifest(*found), self._later_calibrations(*found)
+        every = [manifest.calibration.version, *later]
+        wanted = every[-1] if version is None else version
+        if wanted not in every:
+            there = ", ".join(map(str, every))
+            raise NotFound(f"{reference} has no calibration {version}; it has {there}")
+        return self._calibration(manifest, wanted)
 
     def add_calibration(
         self, reference: str, calibration: Calibration | Callable[[int], Calibration]
@@ -174,8 +193,20 @@ class FolderModelStore:
         product, version = self._resolve(reference)
         with changing(self._root / product):
             self._check_there(product, version)
-            aliases = read_aliases(self._root / product)
-            write_aliases(self._root / product, aliases | {alias: version})
+            move_alias(self._root / product, alias, version)
+        return f"{product}-{version}"
+
+    def roll_back(self, product: str, alias: str = CHAMPION) -> str:
+        """Let `alias` name what it named before; returns the model's name.
+
+        Raises:
+            NotFound: there is no such product, or nothing that the alias named before.
+        """
+        self._check_product(product)
+        with changing(self._root / product):
+            version = move_alias_back(self._root / product, alias, self._versions(product))
+        if version is None:
+            raise NotFound(f"{product}@{alias} named no other model before that is still there")
         return f"{product}-{version}"
 
     def remove_alias(self, product: str, alias: str) -> None:
@@ -199,6 +230,34 @@ class FolderModelStore:
             NotFound: there is no such model.
             BadSetting: it is the champion and `force` is False, or no version is named.
         """
+        return self._remove(reference, force, discard)
+
+    def set_aside(self, reference: str, force: bool = False) -> str:
+        """Delete as `delete` does, but so that `bring_back` can undo it; the bytes stay."""
+        return self._remove(reference, force, set_aside)
+
+    def bring_back(self, name: str) -> str:
+        """Let a version that was set aside be there again, without its aliases.
+
+        Raises:
+            NotFound: no such version is set aside.
+        """
+        asked = parse_reference(name)
+        product = self._root / asked.product
+        if asked.version not in aside(product):
+            raise NotFound(f"{asked.product} has no version {asked.version} that was set aside")
+        with changing(product):
+            if asked.version in aside(product):
+                bring_back(product, asked.version)
+        return f"{asked.product}-{asked.version}"
+
+    def aside(self, product: str | None = None) -> tuple[str, ...]:
+        """Return the names of the models that are set aside, of one product or all."""
+        wanted = names(self._root) if product is None else (product,)
+        products = [name for name in wanted if is_product_name(name)]
+        return tuple(f"{name}-{number}" for name in products for number in aside(self._root / name))
+
+    def _remove(self, reference: str, force: bool, how: Callable[[Path, int], None]) -> str:
         asked = parse_reference(reference)
         product, version = self._resolve(reference)
         name = f"{product}-{version}"
@@ -215,7 +274,7 @@ class FolderModelStore:
             kept = {alias: number for alias, number in aliases.items() if number != version}
             if kept != aliases:
                 write_aliases(self._root / product, kept)
-            discard(self._root / product, version)
+            how(self._root / product, version)
         return name
 
     def products(self) -> tuple[str, ...]:
@@ -234,6 +293,18 @@ class FolderModelStore:
         return tuple(
             self._entry(name, version) for name in wanted for version in self._versions(name)
         )
+
+    def names(self, product: str | None = None) -> tuple[str, ...]:
+        """Return the names of the models of one product or all, newest version first.
+
+        A product that is not there has none.
+        """
+        wanted = self.products() if product is None else (product,)
+        return tuple(f"{p}-{version}" for p in wanted for version in reversed(self._versions(p)))
+
+    def entry(self, reference: str) -> ModelEntry:
+        """Return what a list says of one model, which must be there."""
+        return self._entry(*self._resolve(reference))
 
     def _entry(self, product: str, version: int) -> ModelEntry:
         entry = ModelEntry(product, version, (), size_bytes(self._folder(product, version)))
@@ -281,16 +352,16 @@ class FolderModelStore:
         return aliases[asked.alias]
 
     def _check_product(self, product: str) -> None:
-        products = self.products()
-        if product in products:
+        if self._versions(product):
             return
+        products = self.products()
         if not products:
             raise NotFound("there are no models yet: make one with `okng train FOLDER`")
         close = get_close_matches(product, products, n=3) or [
             name for name in products if name.startswith(product)
         ]
         hint = f"did you mean {' or '.join(close[:3])}? " if close else ""
-        raise NotFound(f"there is no product {product!r}; {hint}There are: {_listed(products)}")
+        raise NotFound(f"there is no product {product!r}; {hint}there are {_listed(products)}")
 
     def _check_there(self, product: str, version: int) -> None:
         there = self._versions(product)
@@ -315,6 +386,13 @@ class FolderModelStore:
             )
         check_belongs(manifest, manifest.calibration, where)
         return manifest
+
+    def _calibration(self, manifest: Manifest, number: int) -> Calibration:
+        if number == manifest.calibration.version:
+            return manifest.calibration
+        name, where = calibration_file(number), f"{manifest.product}-{manifest.version}"
+        path = self._folder(manifest.product, manifest.version) / name
+        return unpack_calibration(manifest, name, read_limited(path, LARGEST_JSON, where), where)
 
     def _later_calibrations(self, product: str, version: int) -> Sequence[int]:
         folder = self._folder(product, version) / "calibrations"

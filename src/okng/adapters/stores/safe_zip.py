@@ -6,21 +6,23 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from okng.domain.errors import BadModel
+from okng.domain.errors import BadModel, OkngError
 
 LARGEST_ARCHIVE = 3 << 29
-"""Bytes, both of the archive and of its files together."""
+"""Bytes, both of a model's archive and of its files together."""
 
 LARGEST_RATIO = 100
 """How many times its own size (and 1 MiB besides) an archive may unpack to."""
 
-_LARGEST_DIRECTORY = 1 << 20
 _CHUNK = 1 << 20
 _END = struct.Struct("<4s4H2LH")  # APPNOTE.TXT 4.3.16, end of central directory record
-_ZIP64_LOCATOR_SIZE = 20
+_LOCATOR = struct.Struct("<4sLQL")  # 4.3.15, zip64 end of central directory locator
+_END_64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14, zip64 end of central directory record
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -34,6 +36,63 @@ _UNREADABLE = (
 )
 
 
+@dataclass(frozen=True)
+class ZipRules:
+    """What an honest archive of one kind is like; everything beyond is refused.
+
+    `kind` stands in messages, `refusal` is the error they come in. `most` is the number of files,
+    `total_bytes` what they may have together, unpacked. `zip64` allows archives that are larger,
+    or of more files, than plain zip can say.
+    """
+
+    kind: str
+    most: int
+    refusal: type[OkngError] = BadModel
+    archive_bytes: int = LARGEST_ARCHIVE
+    total_bytes: int = LARGEST_ARCHIVE
+    directory_bytes: int = 1 << 20
+    ratio: int = LARGEST_RATIO
+    zip64: bool = False
+
+
+@dataclass
+class SafeZip:
+    """An archive whose directory has passed the rules. No size that it states is trusted."""
+
+    where: str
+    members: tuple[zipfile.ZipInfo, ...]
+    _rules: ZipRules
+    _archive: zipfile.ZipFile = field(repr=False)
+    _left: int
+
+    def read(self, member: zipfile.ZipInfo, limit: int) -> Iterator[bytes]:
+        """Yield a file's bytes in pieces; reading stops where the limits are.
+
+        Raises:
+            OkngError: the rules' refusal: it is damaged, has more than `limit` bytes, or the
+                archive unpacks to more than it may.
+        """
+        seen = 0
+        with (
+            _refusing(self.where, self._rules.refusal),
+            self._archive.open(member) as file,
+        ):
+            while chunk := file.read(_CHUNK):
+                seen += len(chunk)
+                self._left -= len(chunk)
+                if seen > limit:
+                    raise self._rules.refusal(
+                        f"{self.where}: {member.orig_filename[:200]} has more than {limit} bytes"
+                    )
+                if self._left < 0:
+                    raise self._rules.refusal(
+                        f"{self.where} unpacks to more than {self._rules.ratio} times its size or "
+                        f"{self._rules.total_bytes} bytes, as only archives made to do harm do; "
+                        "do not use it"
+                    )
+                yield chunk
+
+
 def write_zip(files: Mapping[str, bytes]) -> bytes:
     """Return a zip of `files`: sorted, one fixed time, stored.
 
@@ -42,111 +101,146 @@ def write_zip(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
         for name in sorted(files):
-            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            info.create_system = 3  # Unix, wherever this runs
-            info.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(info, files[name])
+            archive.writestr(plain_entry(name), files[name])
     return buffer.getvalue()
 
 
-def read_zip(path: Path, largest: Callable[[str], int | None], most: int) -> dict[str, bytes]:
+def plain_entry(name: str) -> zipfile.ZipInfo:
+    """Return the entry of a plain file that is the same wherever and whenever it is made."""
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    info.create_system = 3  # Unix, wherever this runs
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    return info
+
+
+def read_zip(path: Path, rules: ZipRules, largest: Callable[[str], int | None]) -> dict[str, bytes]:
     """Return the files of a zip by name; nothing is written to the disk.
 
     `largest` tells how many bytes the file of a name may have, None where there may be none.
-    No size that the archive states is trusted: reading stops where the limits are.
 
     Raises:
-        BadModel: it is no zip, is damaged, or holds what no honest archive holds.
+        OkngError: the rules' refusal: it is no zip, is damaged, or holds what no honest archive
+            holds.
+    """
+    with open_zip(path, rules, lambda name: _is_folder_of(name, largest)) as archive:
+        for info in archive.members:
+            if largest(info.orig_filename) is None:
+                raise rules.refusal(
+                    f"{archive.where}: the file {info.orig_filename[:100]!r} is unknown: "
+                    f"no {_noun(rules).removeprefix('an ').removeprefix('a ')} has such a file"
+                )
+        return {
+            info.orig_filename: b"".join(archive.read(info, largest(info.orig_filename) or 0))
+            for info in archive.members
+        }
+
+
+@contextmanager
+def open_zip(path: Path, rules: ZipRules, is_folder: Callable[[str], bool]) -> Iterator[SafeZip]:
+    """Open a zip for streaming once its directory has passed the rules.
+
+    Entries for folders whose name `is_folder` accepts are passed over, others are refused.
+
+    Raises:
+        OkngError: the rules' refusal: it is no zip, is damaged, or holds what no honest archive
+            holds.
     """
     where = path.name
+    with _refusing(where, rules.refusal):
+        size = _check_ends(path, rules)
+        archive = zipfile.ZipFile(path)
+    with archive:
+        files = []
+        for info in archive.infolist():
+            _check_path(info, rules, where)
+            if not (_is_folder_entry(info) and is_folder(info.orig_filename)):
+                files.append(info)
+        _check_members(files, rules, where)
+        left = min(rules.total_bytes, rules.ratio * size + _CHUNK)
+        yield SafeZip(where, tuple(files), rules, archive, left)
+
+
+@contextmanager
+def _refusing(where: str, refusal: type[OkngError]) -> Iterator[None]:
     try:
-        size = _check_ends(path)
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not _is_known_folder(info, largest)]
-            _check_members(members, largest, most, where)
-            return _read_members(archive, members, largest, size, where)
+        yield
     except _UNREADABLE as error:
-        raise BadModel(f"{where} is not a sound archive ({error}): fetch it again") from error
+        raise refusal(f"{where} is not a sound archive ({error}): fetch it again") from error
 
 
-def _check_ends(path: Path) -> int:
-    """Return the archive's size once it starts and ends as a plain zip with a short directory."""
+def _check_ends(path: Path, rules: ZipRules) -> int:
+    """Return the archive's size once it starts and ends as a zip with a short directory."""
     with path.open("rb") as file:
         start = file.read(4)
         size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_SIZE))
+        file.seek(max(0, size - _END.size - _LOCATOR.size))
         tail = file.read()
-    if start != b"PK\x03\x04":
-        raise BadModel(f"{path.name} is not an okng archive (a zip file ending in .okng)")
-    if size > LARGEST_ARCHIVE:
-        raise BadModel(f"{path.name} has {size} bytes; at most {LARGEST_ARCHIVE} are accepted")
-    if len(tail) < _END.size:
-        raise BadModel(f"{path.name} is cut off: fetch it again")
-    end = _END.unpack(tail[-_END.size :])
-    if end[0] != b"PK\x05\x06" or end[7] != 0:
-        raise BadModel(f"{path.name} is cut off, or something follows its end: fetch it again")
-    if end[5] > _LARGEST_DIRECTORY or tail.startswith(b"PK\x06\x07"):
-        raise BadModel(f"{path.name} has too many files for an okng archive")
+        if start not in (b"PK\x03\x04", b"PK\x05\x06"):
+            raise rules.refusal(f"{path.name} is not {rules.kind}")
+        if size > rules.archive_bytes:
+            raise rules.refusal(
+                f"{path.name} has {size} bytes; at most {rules.archive_bytes} are accepted"
+            )
+        if len(tail) < _END.size:
+            raise rules.refusal(f"{path.name} is cut off: fetch it again")
+        end = _END.unpack(tail[-_END.size :])
+        if end[0] != b"PK\x05\x06" or end[7] != 0:
+            raise rules.refusal(
+                f"{path.name} is cut off, or something follows its end: fetch it again"
+            )
+        directory = end[5]
+        if tail.startswith(b"PK\x06\x07"):
+            if not rules.zip64:
+                raise rules.refusal(f"{path.name} has too many files for {_noun(rules)}")
+            file.seek(min(_LOCATOR.unpack(tail[: _LOCATOR.size])[2], size))
+            directory = _END_64.unpack(file.read(_END_64.size))[8]
+    if directory > rules.directory_bytes:
+        raise rules.refusal(f"{path.name} has too many files for {_noun(rules)}")
+    if not directory:
+        raise rules.refusal(f"{path.name} is empty: it is not {rules.kind}")
     return size
 
 
-def _is_known_folder(info: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> bool:
-    """Tell whether it is the entry that zip programs write for a folder that models have."""
-    name = info.orig_filename
+def _noun(rules: ZipRules) -> str:
+    """Return the kind without what explains it."""
+    return rules.kind.partition(" (")[0]
+
+
+def _is_folder_entry(info: zipfile.ZipInfo) -> bool:
+    """Tell whether it is the entry that zip programs write for a folder."""
     empty = info.file_size == 0 and info.compress_size <= 2
     plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFDIR)
-    probes = (f"{name}1", f"{name}1.json")
-    return name.endswith("/") and empty and plain and any(largest(p) is not None for p in probes)
+    return info.orig_filename.endswith("/") and empty and plain
 
 
-def _check_members(
-    members: list[zipfile.ZipInfo], largest: Callable[[str], int | None], most: int, where: str
-) -> None:
-    if len(members) > most:
-        raise BadModel(f"{where} has {len(members)} files; at most {most} are accepted")
+def _is_folder_of(name: str, largest: Callable[[str], int | None]) -> bool:
+    return any(largest(probe) is not None for probe in (f"{name}1", f"{name}1.json"))
+
+
+def _check_path(info: zipfile.ZipInfo, rules: ZipRules, where: str) -> None:
+    name = info.orig_filename
+    if ".." in name.split("/") or name.startswith("/") or "\\" in name or _DRIVE.match(name):
+        raise rules.refusal(
+            f"{where}: the file {name[:100]!r} has an unsafe path; no honest program writes such "
+            "an archive: do not use it"
+        )
+
+
+def _check_members(members: list[zipfile.ZipInfo], rules: ZipRules, where: str) -> None:
+    if len(members) > rules.most:
+        raise rules.refusal(f"{where} has {len(members)} files; at most {rules.most} are accepted")
     seen: set[str] = set()
     for info in members:
         name = info.orig_filename
         shown = f"{where}: the file {name[:100]!r}"
-        if ".." in name.split("/") or name.startswith("/") or "\\" in name or _DRIVE.match(name):
-            raise BadModel(f"{shown} has an unsafe path; the archive is not okng's: do not use it")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise BadModel(f"{shown} is a link or no plain file; do not use this archive")
+            raise rules.refusal(f"{shown} is a link or no plain file; do not use this archive")
         if name.casefold() in seen:
-            raise BadModel(f"{shown} occurs twice; do not use this archive")
+            raise rules.refusal(f"{shown} occurs twice; do not use this archive")
         if info.flag_bits & 0x41:  # APPNOTE.TXT 4.4.4: bit 0 encrypted, bit 6 strongly so
-            raise BadModel(f"{shown} is encrypted: export the model again without a password")
+            raise rules.refusal(f"{shown} is encrypted: make the archive without a password")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BadModel(
+            raise rules.refusal(
                 f"{shown} is packed in a way okng does not read: use plain zip (deflate)"
             )
-        if largest(name) is None:
-            raise BadModel(f"{shown} is unknown: no okng archive has such a file")
         seen.add(name.casefold())
-
-
-def _read_members(
-    archive: zipfile.ZipFile,
-    members: list[zipfile.ZipInfo],
-    largest: Callable[[str], int | None],
-    size: int,
-    where: str,
-) -> dict[str, bytes]:
-    left = min(LARGEST_ARCHIVE, LARGEST_RATIO * size + (1 << 20))
-    files: dict[str, bytes] = {}
-    for info in members:
-        limit = largest(info.orig_filename) or 0
-        data = bytearray()
-        with archive.open(info) as file:
-            while chunk := file.read(_CHUNK):
-                data += chunk
-                if len(data) > limit:
-                    raise BadModel(f"{where}: {info.orig_filename} has more than {limit} bytes")
-                if len(data) > left:
-                    raise BadModel(
-                        f"{where} unpacks to more than {LARGEST_RATIO} times its size, as only "
-                        "archives made to do harm do; do not use it"
-                    )
-        left -= len(data)
-        files[info.orig_filename] = bytes(data)
-    return files

@@ -3,6 +3,7 @@
 3           version 3
 .4.partial  version 4 is being written; its writer holds .4.lock, or died
 .2.deleted  version 2 was deleted; its number is never used again
+.1.aside    version 1 is set aside: as good as deleted, but whole, and can be brought back
 .lock       held while the folders are changed
 """
 
@@ -17,8 +18,11 @@ from okng.adapters.stores.durable_files import sync_folder, writing
 from okng.adapters.stores.file_lock import is_held, locked
 from okng.domain.errors import BadSetting
 
+_LOCK = ".lock"
+_ATTEMPTS = 100
 _VERSION = re.compile(r"[1-9]\d{0,8}")
-_USED = re.compile(r"([1-9]\d{0,8})|\.([1-9]\d{0,8})\.(?:partial|deleted)")
+_USED = re.compile(r"([1-9]\d{0,8})|\.([1-9]\d{0,8})\.(?:partial|deleted|aside)")
+_ASIDE = re.compile(r"\.([1-9]\d{0,8})\.aside")
 _LEFT_OVER = re.compile(r"\.([1-9]\d{0,8})\.(partial|deleted)")
 
 
@@ -55,7 +59,7 @@ def size_bytes(folder: Path) -> int:
 @contextmanager
 def changing(product: Path) -> Iterator[None]:
     """Keep other processes and threads from changing the product's folder."""
-    with locked(product / ".lock"):
+    with locked(product / _LOCK):
         yield
 
 
@@ -63,12 +67,11 @@ def changing(product: Path) -> Iterator[None]:
 def reserved(product: Path) -> Iterator[tuple[int, Path]]:
     """Hold the next version number and an empty folder, to be handed to `publish`.
 
-    What is not published vanishes; so does, at the next call, what a dead process left.
+    What is not published vanishes, with the product's folder where nothing else was ever in it; so
+    does, at the next call, what a dead process left.
     """
-    with writing(product):
-        product.mkdir(parents=True, exist_ok=True)
     with ExitStack() as holding:
-        with changing(product):
+        with _changing_new(product):
             _clean(product)
             version = _next_version(product)
             partial, lock = product / f".{version}.partial", product / f".{version}.lock"
@@ -82,6 +85,26 @@ def reserved(product: Path) -> Iterator[tuple[int, Path]]:
                 shutil.rmtree(partial, ignore_errors=True)
                 holding.close()
                 lock.unlink(missing_ok=True)
+                if names(product) == [_LOCK]:
+                    with suppress(OSError):  # somebody else comes in, or Windows: it stays
+                        (product / _LOCK).unlink()
+                        product.rmdir()
+
+
+@contextmanager
+def _changing_new(product: Path) -> Iterator[None]:
+    """Do as `changing`, but make the folder; another process may remove it when it is empty."""
+    with ExitStack() as holding:
+        with writing(product):
+            for attempt in range(_ATTEMPTS):
+                try:
+                    product.mkdir(parents=True, exist_ok=True)
+                    holding.enter_context(changing(product))
+                    break
+                except (FileNotFoundError, FileExistsError):
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+        yield
 
 
 def publish(partial: Path, version: int) -> None:
@@ -98,6 +121,26 @@ def discard(product: Path, version: int) -> None:
         (product / str(version)).rename(marker)
         sync_folder(product)
         _empty(marker)
+
+
+def set_aside(product: Path, version: int) -> None:
+    """Take a version out of sight, in one step; the caller is `changing` the product."""
+    with writing(product):
+        (product / str(version)).rename(product / f".{version}.aside")
+        sync_folder(product)
+
+
+def bring_back(product: Path, version: int) -> None:
+    """Let a version that was set aside be there again; the caller is `changing` the product."""
+    with writing(product):
+        (product / f".{version}.aside").rename(product / str(version))
+        sync_folder(product)
+
+
+def aside(product: Path) -> list[int]:
+    """Return the versions that are set aside, ascending."""
+    found = (_ASIDE.fullmatch(name) for name in names(product))
+    return sorted(int(match[1]) for match in found if match)
 
 
 def _next_version(product: Path) -> int:
