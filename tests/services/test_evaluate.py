@@ -8,7 +8,7 @@ import pytest
 from okng.algorithms.binomial import clopper_pearson
 from okng.domain.arrays import Mask
 from okng.domain.dataset import Sample, Split
-from okng.domain.errors import BadImage
+from okng.domain.errors import BadDataset, BadImage
 from okng.domain.evaluation import Evaluation, Shelf
 from okng.domain.inspection import Inspection, Timing
 from okng.domain.verdict import Policy, Prediction, Verdict, decide
@@ -98,6 +98,55 @@ def _run(
         root=ROOT,
         runtime="fake",
     )
+
+
+def _run_knowing(names: list[str], samples: list[Sample] = SAMPLES) -> Evaluation:
+    """Evaluate a model that was made from the images of these names; a name is its digest."""
+    data = replace(MANIFEST.data, digests=tuple(sorted(names)))
+    return evaluate(
+        lambda sample: _inspection(sample, SCORES.get(sample.path.name, 0.8), np.zeros((2, 2))),
+        samples,
+        replace(MANIFEST, data=data),
+        CALIBRATION,
+        _left_half,
+        root=ROOT,
+        digest=lambda path: None if path.name == "broken.png" else path.name,
+    )
+
+
+def test_images_the_model_was_made_from_are_left_out() -> None:
+    """They count nowhere, are named, and the first note says how many; others stay."""
+    found = _run_knowing(["a.png", "c.png"])
+    assert found.left_out == ("a.png", "c.png")
+    assert found.record()["left_out"] == ["a.png", "c.png"]
+    assert {result.image for result in found.images}.isdisjoint(found.left_out)
+    assert len(found.images) == 7
+    assert found.notes[0].startswith("2 of 9 test images were left out")
+    assert "a.png, c.png." in found.notes[0]
+    assert "No good image" not in found.notes[0]
+    assert any(note.startswith("1 unlabelled") for note in found.notes)
+
+
+def test_where_no_good_image_remains_it_still_evaluates() -> None:
+    """Defects alone are evaluated, and the note says what is missing."""
+    found = _run_knowing(["a.png", "b.png", "c.png", "d.png", "s1.png"], SAMPLES[:4] + SAMPLES[5:])
+    assert (found.image_auroc, found.overkill.value) == (None, None)
+    assert found.escapes.total == 3
+    assert "No good image remains" in found.notes[0]
+    assert "1 of them is labelled defective here, but was trained on as good" in found.notes[0]
+    assert "a.png, b.png, c.png, ..." in found.notes[0]
+
+
+def test_nothing_but_known_images_is_refused() -> None:
+    """Where the model was made from all of them there is nothing to say."""
+    with pytest.raises(BadDataset, match="made from all of these 2 test images"):
+        _run_knowing(["a.png", "b.png"], SAMPLES[:2])
+
+
+def test_a_model_that_keeps_no_digests_is_told() -> None:
+    """Where nothing can be checked the notes say so."""
+    assert any("does not say which images" in note for note in _run_knowing([]).notes)
+    assert not any("does not say" in note for note in _run(SAMPLES).notes)
 
 
 def test_counts_by_truth_and_verdict() -> None:

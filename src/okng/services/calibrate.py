@@ -136,7 +136,7 @@ def calibrate_on_defects(
 
     Args:
         old: gives the good scores.
-        defective: float64 `[m]`, raw scores of defective parts.
+        defective: float64 `[m]`, one raw score for each independent defective part: its lowest.
         defects: by cost, or by a bound on escapes.
         wish: the confidence, and the margin of the NG threshold.
         version: of the calibration.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isfinite
 from os.path import commonpath
@@ -25,8 +25,9 @@ from okng.algorithms.metrics import (
 )
 from okng.domain.arrays import Floats, Mask, Scores
 from okng.domain.calibration import Calibration
+from okng.domain.counting import chosen, counted
 from okng.domain.dataset import GOOD, Sample, defect_names
-from okng.domain.errors import OkngError
+from okng.domain.errors import BadDataset, OkngError
 from okng.domain.evaluation import (
     Confusion,
     Evaluation,
@@ -51,6 +52,7 @@ PIXEL_CAPACITY = 48_000_000
 SHELF_SIZE = 6
 SHELF_LEAST = 4
 """How many misses, and how many false calls, are shown; near ones make up the least number."""
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,21 @@ def evaluate(
     dataset: str = "",
     root: Path | None = None,
     runtime: str = "",
+    digest: Callable[[Path], str | None] | None = None,
 ) -> Evaluation:
     """Inspect every labelled sample and report what the model is worth on them.
 
     An image that fails is counted as `ERROR` and does not end the run; unlabelled samples are
-    passed over. Pictures are never kept: only maps and, in bounded number, pixel scores. Names
-    of images are given below `root`.
+    passed over. Images that the model was made from are left out, wherever they lie now: `digest`
+    gives a file's SHA-256 in hexadecimal, or None where it cannot be read. Pictures are never
+    kept: only maps and, in bounded number, pixel scores. Names of images are given below `root`.
+
+    Raises:
+        BadDataset: the model was made from all of the images.
     """
     labelled = [sample for sample in samples if sample.label is not None]
     base = root or _common_root(labelled)
+    labelled, known = _unseen(labelled, manifest, digest)
     pixels = _Pixels(labelled, manifest.view.roi, load_mask)
     seen = []
     for done, sample in enumerate(labelled, start=1):
@@ -94,13 +102,66 @@ def evaluate(
         if anomaly_map is not None:
             pixels.add(sample, result.image, inspection, anomaly_map)
         progress("evaluate", done, len(labelled))
-    notes = _notes(len(samples) - len(labelled), seen) + pixels.notes
-    return _summary(seen, manifest, calibration, pixels.result(), notes, dataset, runtime)
+    unlabelled = sum(sample.label is None for sample in samples)
+    notes = _notes(unlabelled, seen) + pixels.notes
+    if known:
+        notes.insert(0, _left_out_note(known, labelled, base))
+    elif digest is not None and not manifest.data.digests:
+        notes.append(
+            "This model does not say which images it was made from, so nothing tells whether some "
+            "of them are among these: train it again."
+        )
+    found = _summary(seen, manifest, calibration, pixels.result(), notes, dataset, runtime)
+    return replace(found, left_out=tuple(_name(sample, base) for sample in known))
 
 
 def rate(count: int, total: int) -> Rate:
     """Return a share with its two-sided 95 % interval."""
     return Rate(count, total, *clopper_pearson(count, total))
+
+
+def _unseen(
+    labelled: Sequence[Sample], manifest: Manifest, digest: Callable[[Path], str | None] | None
+) -> tuple[list[Sample], list[Sample]]:
+    """Return the samples that had no share in the model, and those that had.
+
+    Raises:
+        BadDataset: all of them had.
+    """
+    made_from = frozenset(manifest.data.digests)
+    if digest is None or not made_from:
+        return list(labelled), []
+    fresh: list[Sample] = []
+    known: list[Sample] = []
+    for sample in labelled:
+        (known if digest(sample.path) in made_from else fresh).append(sample)
+    if known and not fresh:
+        raise BadDataset(
+            f"{manifest.product}-{manifest.version} was made from all of these {len(known)} test "
+            "images, so they cannot tell what it is worth: put images that were not trained on "
+            "into test/good and test/<name of the defect>"
+        )
+    return fresh, known
+
+
+def _left_out_note(known: Sequence[Sample], fresh: Sequence[Sample], base: Path) -> str:
+    """Say that images the model was made from were not used, and what that leaves."""
+    total = len(known) + len(fresh)
+    names = ", ".join(_name(sample, base) for sample in known[:_NAMED])
+    text = (
+        f"{len(known)} of {counted(total, 'test image')} {chosen(len(known), 'was', 'were')} left out, since the model was made from these "
+        f"very images: {names}{', ...' if len(known) > _NAMED else ''}."
+    )
+    defective = sum(sample.is_defective for sample in known)
+    if defective:
+        are, were = chosen(defective, "is", "are"), chosen(defective, "was", "were")
+        text += f" {defective} of them {are} labelled defective here, but {were} trained on as good."
+    if not any(sample.is_good for sample in fresh):
+        text += (
+            " No good image remains, so overkill and AUROC are unknown: put good parts that were "
+            "not trained on into test/good."
+        )
+    return text
 
 
 class _Pixels:
@@ -168,8 +229,7 @@ def _on_grid(mask: Mask, size: tuple[int, int], box: Box, height: int, width: in
 
 def _result(sample: Sample, inspection: Inspection, base: Path) -> ImageResult:
     """Return the outcome; a score that is no finite number is an error."""
-    path = sample.path
-    name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+    name = _name(sample, base)
     label = sample.label or ""
     prediction = inspection.prediction
     numbers = [inspection.score] if inspection.score is not None else []
@@ -180,6 +240,11 @@ def _result(sample: Sample, inspection: Inspection, base: Path) -> ImageResult:
         return ImageResult(name, label, inspection.verdict, inspection.score, inspection.p_value)
     why = inspection.error or "The model's answer is not a finite number: inspect the image alone."
     return ImageResult(name, label, Verdict.ERROR, None, None, why)
+
+
+def _name(sample: Sample, base: Path) -> str:
+    path = sample.path
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
 
 
 def _summary(
@@ -301,12 +366,14 @@ def _notes(unlabelled: int, seen: Sequence[_Seen]) -> list[str]:
     """Say in words what a reader must know of the sample itself."""
     notes = []
     if unlabelled:
-        notes.append(f"{unlabelled} unlabelled images were passed over.")
+        images, were = counted(unlabelled, "unlabelled image"), chosen(unlabelled, "was", "were")
+        notes.append(f"{images} {were} passed over.")
     parts = len({s.sample.group or s.sample.path for s in seen})
     if parts < len(seen):
         notes.append(
-            f"The {len(seen)} images show {parts} parts. Rates and intervals count images as if "
-            "they were independent, so the intervals are narrower than the evidence allows."
+            f"The {len(seen)} images show {counted(parts, 'part')}. Rates and intervals count "
+            "images as if they were independent, so the intervals are narrower than the evidence "
+            "allows."
         )
     return notes
 

@@ -1,0 +1,135 @@
+"""The options of a training job, from and to plain values."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from okng.domain.errors import BadRequest, BadSetting
+from okng.domain.view import LONGEST_SIDE_PX, Box
+from okng.services.calibrate import Wish
+from okng.services.train import CalibrationPlan
+
+_LONGEST_PATTERN = 200
+_LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What may be chosen for a training job; everything has the default of `okng train`.
+
+    `size` is (width, height) of the graph's input, `roi` is in pixels of the original image.
+    """
+
+    detector: str = "memory"
+    config: Mapping[str, object] = field(default_factory=dict)
+    size: tuple[int, int] = (256, 256)
+    roi: Box | None = None
+    max_overkill: float = 0.01
+    confidence: float = 0.95
+    margin: float = 0.25
+    calibration: CalibrationPlan = CalibrationPlan.AUTO
+    group_pattern: str | None = None
+    seed: int = 0
+
+    @property
+    def wish(self) -> Wish:
+        return Wish(self.max_overkill, self.confidence, self.margin)
+
+    @classmethod
+    def read(cls, values: Mapping[str, object]) -> Self:
+        """Read plain values.
+
+        Raises:
+            BadRequest: a name is unknown, or a value cannot be used.
+        """
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            known = ", ".join(f.name for f in fields(cls))
+            raise BadRequest(f"a training has no option {unknown[0][:100]!r}; it has {known}")
+        read: dict[str, Any] = {name: _READERS[name](name, value) for name, value in values.items()}
+        options = cls(**read)
+        try:
+            _ = options.wish
+        except BadSetting as error:
+            raise BadRequest(str(error)) from error
+        return options
+
+    def plain(self) -> dict[str, object]:
+        """Return what `read` reads."""
+        return asdict(self) | {"size": list(self.size), "calibration": self.calibration.value}
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,99}", value):
+        raise BadRequest(f"{name} must be a name of a-z, 0-9, '-', '_' and '.'")
+    return value
+
+
+def _settings(name: str, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise BadRequest(f"{name} must hold the detector's settings by name")
+    return dict(value)
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise BadRequest(f"{name} must be a whole number from {low} to {high}")
+    return value
+
+
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise BadRequest(f"{name} must be a number")
+    return float(value)
+
+
+def _size(name: str, value: object) -> tuple[int, int]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise BadRequest(f"{name} must be [width, height] in pixels")
+    width, height = (_whole(name, side, 1, LONGEST_SIDE_PX) for side in value)
+    return width, height
+
+
+def _roi(name: str, value: object) -> Box | None:
+    if value is None:
+        return None
+    sides = ("x", "y", "width", "height")
+    if not isinstance(value, Mapping) or set(value) != set(sides):
+        raise BadRequest(f"{name} must have x, y, width and height, in pixels of the image")
+    lows = {"x": 0, "y": 0, "width": 1, "height": 1}
+    return Box(*(_whole(f"{name}.{side}", value[side], lows[side], 10**6) for side in sides))
+
+
+def _plan(name: str, value: object) -> CalibrationPlan:
+    if value not in list(CalibrationPlan):
+        raise BadRequest(f"{name} must be one of {', '.join(CalibrationPlan)}")
+    return CalibrationPlan(str(value))
+
+
+def _pattern(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > _LONGEST_PATTERN:
+        raise BadRequest(f"{name} must be a regular expression of {_LONGEST_PATTERN} characters")
+    try:
+        groups = re.compile(value).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        raise BadRequest(f"{name} is no regular expression: {error}") from error
+    if not groups:
+        raise BadRequest(f"{name} needs a group in parentheses: it finds the part's id")
+    return value
+
+
+_READERS: Mapping[str, Callable[[str, object], object]] = {
+    "detector": _text,
+    "config": _settings,
+    "size": _size,
+    "roi": _roi,
+    "max_overkill": _number,
+    "confidence": _number,
+    "margin": _number,
+    "calibration": _plan,
+    "group_pattern": _pattern,
+    "seed": lambda name, value: _whole(name, value, 0, _LARGEST_SEED),
+}

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from okng.domain.errors import BadRequest
+from okng.domain.view import Box
+from okng.services.train import CalibrationPlan
+from okng.services.training_options import JobOptions
+
+sides = st.integers(1, 10_000)
+boxes = st.builds(Box, st.integers(0, 9), st.integers(0, 9), sides, sides)
+
+
+@given(
+    st.builds(
+        JobOptions,
+        detector=st.sampled_from(["memory", "gaussian"]),
+        config=st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)),
+        size=st.tuples(sides, sides),
+        roi=st.none() | boxes,
+        max_overkill=st.floats(0.001, 0.9),
+        calibration=st.sampled_from(CalibrationPlan),
+        group_pattern=st.sampled_from([None, r"(\d+)_"]),
+        seed=st.integers(0, 2**32 - 1),
+    )
+)
+def test_plain_values_come_back(options: JobOptions) -> None:
+    """What is kept as JSON with a job is read back as it was."""
+    assert JobOptions.read(json.loads(json.dumps(options.plain()))) == options
+
+
+def test_everything_has_a_default() -> None:
+    """No option need be given, and what is not given is as in `okng train`."""
+    assert JobOptions.read({}) == JobOptions()
+    assert JobOptions.read({"roi": None, "group_pattern": None}) == JobOptions()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"mask": "x"}, "no option 'mask'"),
+        ({"detector": "../x"}, "detector"),
+        ({"detector": 3}, "detector"),
+        ({"config": [1]}, "config"),
+        ({"size": 256}, "size"),
+        ({"size": [0, 256]}, "size"),
+        ({"size": [256, 10_001]}, "size"),
+        ({"size": [True, 256]}, "size"),
+        ({"roi": [1, 2, 3, 4]}, "roi"),
+        ({"roi": {"x": -1, "y": 0, "width": 5, "height": 5}}, "roi.x"),
+        ({"max_overkill": 0}, "max_overkill"),
+        ({"max_overkill": "much"}, "max_overkill"),
+        ({"confidence": float("nan")}, "confidence"),
+        ({"margin": -1}, "margin"),
+        ({"calibration": "perhaps"}, "calibration"),
+        ({"calibration": ["auto"]}, "calibration"),
+        ({"group_pattern": "("}, "group_pattern"),
+        ({"group_pattern": "abc"}, "needs a group"),
+        ({"group_pattern": "(a)" * 100}, "group_pattern"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1.5}, "seed"),
+    ],
+)
+def test_what_cannot_be_used(values: dict[str, object], said: str) -> None:
+    """An option that cannot work is refused when the job is sent, and named."""
+    with pytest.raises(BadRequest, match=said):
+        JobOptions.read(values)
