@@ -9,6 +9,9 @@ COMMANDS = (
     ("speed",),
     ("training",),
     ("memory",),
+    ("load",),
+    ("crash",),
+    ("paging",),
 )
 
 

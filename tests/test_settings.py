@@ -38,6 +38,14 @@ def test_bad_value_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPat
         read_settings()
 
 
+def test_no_password_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database's URL that cannot be used is named without its password."""
+    monkeypatch.setenv("OKNG_DATABASE", "postgresql://okng:hunter2@host/" + "x" * 1000)
+    with pytest.raises(BadSetting, match="OKNG_DATABASE=") as refused:
+        read_settings()
+    assert "hunter2" not in str(refused.value)
+
+
 def test_settings_do_not_change_and_know_no_others() -> None:
     """Settings are frozen, and a name that okng does not know is refused."""
     with pytest.raises(ValidationError, match="frozen"):

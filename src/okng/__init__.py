@@ -10,6 +10,7 @@ from okng.version import __version__
 
 if TYPE_CHECKING:
     from okng.bootstrap import TrainingOptions, load, train
+    from okng.client import Client
     from okng.domain.errors import OkngError
     from okng.domain.inspection import Inspection
     from okng.domain.model import Model
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Box",
+    "Client",
     "Inspection",
     "Inspector",
     "Model",
@@ -36,6 +38,7 @@ __all__ = [
 
 _HOMES = {
     "Box": "okng.domain.view",
+    "Client": "okng.client",
     "Inspection": "okng.domain.inspection",
     "Inspector": "okng.services.inspect",
     "Model": "okng.domain.model",

@@ -1,6 +1,7 @@
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from okng.domain.arrays import Mask, Pixels
 from okng.domain.evaluation import Evaluation
+from okng.domain.verdict import Verdict
 from okng.domain.view import Box
 from okng.reports.gallery import THUMBNAIL_PX, cards, thumbnail
 
@@ -56,3 +58,24 @@ def test_only_large_pictures_shrink() -> None:
         3,
     )
     assert thumbnail(np.zeros((30, 20, 3), np.uint8)).shape == (30, 20, 3)
+
+
+def test_only_images_that_are_not_ok_have_outlines(
+    evaluation: Evaluation,
+    load_image: Callable[[Path], Pixels],
+    load_mask: Callable[[Path], Mask],
+) -> None:
+    """An OK image shows its heat without outlines, and a sentence where cells exceed."""
+    shown = {}
+    for verdict in (Verdict.OK, Verdict.NG):
+        exhibit = evaluation.exhibits[0]
+        changed = replace(exhibit, result=replace(exhibit.result, verdict=verdict))
+        calibration = replace(
+            evaluation.calibration, review_threshold=float(exhibit.anomaly_map.mean())
+        )
+        shown[verdict] = cards([changed], calibration, None, load_image, load_mask)[0]
+    assert shown[Verdict.OK].exceeds
+    assert not shown[Verdict.NG].exceeds
+    assert shown[Verdict.OK].heat != shown[Verdict.NG].heat
+    whites = [(_open(shown[v].heat).min(axis=2) > 240).sum() for v in (Verdict.OK, Verdict.NG)]
+    assert whites[0] < whites[1]

@@ -24,3 +24,23 @@ def test_a_golden_image_that_cannot_be_shown_is_noted() -> None:
     html = render_model_card(model.manifest, {**model.golden, name: b"no image"})
     assert html.count("data:image/jpeg;base64,") == len(model.golden) - 1
     assert 'class="gone"' in html
+
+
+def test_facts_are_said_once_and_as_people_write_them() -> None:
+    """A fact that is a setting too appears once, lists are no Python, parts are not doubled."""
+    model = tiny_model()
+    data = replace(model.manifest.data, name="\udcff", images=200, parts=200)
+    manifest = replace(
+        model.manifest,
+        config={"cell_px": 16, "stages": ["stride8", "stride16"]},
+        facts={"cell_px": 16, "bank": 48},
+        data=data,
+    )
+    html = render_model_card(manifest, model.golden)
+    assert html.count("<dt>cell px</dt>") == 1
+    assert "<dd>stride8, stride16</dd>" in html
+    assert "<dd>200, each of another part</dd>" in html
+    assert "200 of 200" not in html
+    assert "\\udcff" in html.encode().decode()
+    several = render_model_card(replace(manifest, data=replace(data, parts=1)), model.golden)
+    assert "<dd>200 of 1 part</dd>" in several

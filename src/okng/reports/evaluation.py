@@ -5,19 +5,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from okng.domain.arrays import Mask, Pixels
+from okng.domain.counting import chosen, counted
 from okng.domain.dataset import GOOD
 from okng.domain.evaluation import Evaluation, Shelf
 from okng.domain.verdict import Verdict
 from okng.reports import charts
 from okng.reports.gallery import cards
-from okng.reports.pages import environment
+from okng.reports.pages import encodable, environment
 
 DEFECTIVE = "defective"
 
 
 def to_json(evaluation: Evaluation) -> str:
-    """Return the figures as JSON; the same content as the HTML, without the pictures."""
-    return json.dumps(evaluation.record(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    """Return the figures as JSON; the same content as the HTML, without the pictures.
+
+    In ASCII: a file's name need not be text, and JSON has escapes for what is none.
+    """
+    return json.dumps(evaluation.record(), indent=2, allow_nan=False) + "\n"
 
 
 def to_html(
@@ -32,11 +36,11 @@ def to_html(
         exhibits = [exhibit for exhibit in evaluation.exhibits if exhibit.shelf is shelf]
         roi = evaluation.manifest.view.roi
         shelves[shelf.name] = cards(exhibits, evaluation.calibration, roi, load_image, load_mask)
-    return page.render(
+    text = page.render(
         evaluation=evaluation,
         manifest=evaluation.manifest,
         calibration=evaluation.calibration,
-        noun=noun(evaluation),
+        noun=noun,
         headline=headline(evaluation),
         summary=summary(evaluation),
         histograms=_histograms(evaluation),
@@ -45,11 +49,13 @@ def to_html(
         Verdict=Verdict,
         interval=charts.interval,
     )
+    return encodable(text)
 
 
-def noun(evaluation: Evaluation) -> str:
+def noun(evaluation: Evaluation, number: int = 2) -> str:
     """Return what is counted: parts, or images where several show the same part."""
-    return "parts" if evaluation.parts == len(evaluation.images) else "images"
+    one = "part" if evaluation.parts == len(evaluation.images) else "image"
+    return chosen(number, one, f"{one}s")
 
 
 def headline(evaluation: Evaluation) -> str:
@@ -57,10 +63,12 @@ def headline(evaluation: Evaluation) -> str:
     escapes, judged = evaluation.escapes, evaluation.overkill.total
     if escapes.total:
         stopped = escapes.total - escapes.count
-        return f"{stopped} of {escapes.total} defective {noun(evaluation)} were stopped."
+        was = chosen(escapes.total, "was", "were")
+        parts = noun(evaluation, escapes.total)
+        return f"{stopped} of {escapes.total} defective {parts} {was} stopped."
     if judged:
         passed = evaluation.confusion[GOOD][Verdict.OK]
-        return f"{passed} of {judged} good {noun(evaluation)} passed."
+        return f"{passed} of {judged} good {noun(evaluation, judged)} passed."
     return "Nothing could be judged."
 
 
@@ -79,14 +87,15 @@ def summary(evaluation: Evaluation) -> list[str]:
     total = evaluation.overkill.total
     if total:
         sentences.append(
-            f"Of {total} good {noun(evaluation)}, {good[Verdict.OK]} passed, "
+            f"Of {total} good {noun(evaluation, total)}, {good[Verdict.OK]} passed, "
             f"{good[Verdict.REVIEW] or 'none'} went to review and "
             f"{_were(good[Verdict.NG]).lower()} wrongly called NG."
         )
     else:
         sentences.append("The sample holds no good part: overkill is unknown.")
     if failed := len(evaluation.errors):
-        sentences.append(f"{failed} of {len(evaluation.images)} images could not be inspected.")
+        images = counted(len(evaluation.images), "image")
+        sentences.append(f"{failed} of {images} could not be inspected.")
     return sentences
 
 

@@ -13,6 +13,7 @@ from okng.domain.arrays import Mask, Pixels
 from okng.domain.calibration import Calibration
 from okng.domain.errors import OkngError
 from okng.domain.evaluation import Exhibit, ImageResult
+from okng.domain.verdict import Verdict
 from okng.domain.view import Box
 
 THUMBNAIL_PX = 420
@@ -22,7 +23,11 @@ JPEG_QUALITY = 84
 
 @dataclass(frozen=True)
 class Card:
-    """One exhibit, ready to show: pictures as data URIs, or a note why there are none."""
+    """One exhibit, ready to show: pictures as data URIs, or a note why there are none.
+
+    `exceeds`: single cells of an image that is OK exceed the review threshold. The score is over
+    more of them; an outline would contradict the verdict, so a sentence says it.
+    """
 
     result: ImageResult
     picture: str = ""
@@ -30,6 +35,7 @@ class Card:
     width: int = 0
     height: int = 0
     has_truth: bool = False
+    exceeds: bool = False
     note: str = ""
 
 
@@ -69,13 +75,17 @@ def _card(
     threshold = calibration.review_threshold
     limits = heat_limits(calibration, exhibit.anomaly_map)
     heat = overlay(small, exhibit.anomaly_map, *limits)
+    is_ok = exhibit.result.verdict is Verdict.OK
+    if not is_ok:
+        heat = outline(heat, exhibit.anomaly_map, threshold, line_px=LINE_PX)
     return Card(
         exhibit.result,
         data_uri(outline_mask(small, truth > 0, line_px=LINE_PX)),
-        data_uri(outline(heat, exhibit.anomaly_map, threshold, line_px=LINE_PX)),
+        data_uri(heat),
         small.shape[1],
         small.shape[0],
         bool(truth.any()),
+        is_ok and bool((exhibit.anomaly_map > threshold).any()),
     )
 
 

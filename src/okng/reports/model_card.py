@@ -8,7 +8,7 @@ from okng.domain.errors import BadImage
 from okng.domain.model import Manifest
 from okng.reports import charts
 from okng.reports.gallery import data_uri, thumbnail
-from okng.reports.pages import environment
+from okng.reports.pages import encodable, environment
 
 _GOLDEN_PX = 260
 
@@ -25,7 +25,7 @@ def render_model_card(manifest: Manifest, golden: Mapping[str, bytes]) -> str:
     """Return one self-contained HTML page; `golden` maps file names to image files."""
     calibration = manifest.calibration
     limits = calibration.review_threshold, calibration.ng_threshold
-    return (
+    text = (
         environment()
         .get_template("model_card.html.j2")
         .render(
@@ -44,6 +44,7 @@ def render_model_card(manifest: Manifest, golden: Mapping[str, bytes]) -> str:
             ],
         )
     )
+    return encodable(text)
 
 
 def _picture(file: str, score: float, data: bytes) -> _Picture:

@@ -18,7 +18,18 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "share": share, "figure": figure, "ms": ms}
+    environment.filters["listed"] = listed
     return environment
+
+
+def encodable(text: str) -> str:
+    """Return a page that UTF-8 can hold: bytes of file names that are no text become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def listed(value: object) -> object:
+    """Write a list as people do; what is no list stays as it is."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def percent(value: float | None) -> str:

@@ -33,6 +33,10 @@ class MemoryStore:
         self._calibrations[model.name] = [model.manifest.calibration]
         return model
 
+    def resolve(self, reference: str) -> str:
+        """Return the name of the model that a reference means now."""
+        return self.load(reference).name
+
     def load(self, reference: str) -> Model:
         """Return the model that `product`, `product-3`, `product@3` or `product@alias` names."""
         product, version = self._find(reference)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,12 +85,17 @@ def environment(home: Path) -> dict[str, str]:
     return os.environ | own | {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
 
 
+def _heed_interrupts() -> None:
+    """Undo what shells do to jobs in the background: they ignore Ctrl-C, and so would a child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(home: Path, *arguments: object) -> "subprocess.Popen[str]":
     """Start the command line as a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "okng.interfaces.cli.app", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
-        env=environment(home),
+        env=environment(home), preexec_fn=None if os.name == "nt" else _heed_interrupts,
     )  # fmt: skip
 
 

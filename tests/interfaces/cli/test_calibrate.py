@@ -68,6 +68,10 @@ def test_too_few_defects_say_how_many(okng: Okng, bolt: Path) -> None:
         ["--defects", "FOLDER", "--escape-cost", "3", "--max-escapes", "0.1"],
         ["--defects", "FOLDER", "--escape-cost", "3", "--threshold", "3"],
         ["--confidence", "1"],
+        ["--max-overkill", "0.5", "--threshold", "3"],
+        ["--max-overkill", "0.5", "--defects", "FOLDER", "--escape-cost", "3"],
+        ["--margin", "0.25", "--threshold", "3", "--ng-threshold", "4"],
+        ["--defect-rate", "0.05", "--defects", "FOLDER", "--max-escapes", "0.1"],
     ],
 )
 def test_contradictions_are_usage(okng: Okng, bolt: Path, arguments: list[str]) -> None:
@@ -82,3 +86,44 @@ def test_folder_without_defects(okng: Okng, bolt: Path) -> None:
     done = okng("calibrate", "bolt", "--defects", bolt / "train", "--escape-cost", "3")
     assert done.code == 5
     assert "no labelled defects" in done.err
+
+
+def test_images_of_one_part_count_once(okng: Okng, bolt: Path, tmp_path: Path) -> None:
+    """Copies of defects, and images that a pattern puts together, are one part: no promise gains
+    by them, and the lowest score of each part counts."""
+    folder = tmp_path / "in" / "defect"
+    folder.mkdir(parents=True)
+    for i, image in enumerate(sorted((bolt / "test" / "spot").iterdir())):
+        for copy in range(3):
+            shutil.copy(image, folder / f"p{i // 2}_{i}{copy}.png")
+    ask = ["calibrate", "bolt", "--defects", folder.parent, "--max-escapes", "0.9", "--json"]
+    alone = okng("calibrate", "bolt", "--defects", bolt, "--max-escapes", "0.9", "--json").json
+    copied = okng(*ask).json["new"]
+    assert copied["promises"][0]["n"] == 5
+    assert copied["promises"] == alone["new"]["promises"]
+    assert "15 defective images show 5 parts" in copied["note"]
+    grouped = okng(*ask, "--group-pattern", r"^(p\d)_").json["new"]
+    assert grouped["promises"][0]["n"] == 3
+    assert okng("calibrate", "bolt", "--group-pattern", "(x)").code == 2
+
+
+def test_unreadable_defects_are_told(okng: Okng, bolt: Path, tmp_path: Path) -> None:
+    """Defects that cannot be read are counted and named; where none can, that is the error."""
+    folder = tmp_path / "in"
+    shutil.copytree(bolt / "test" / "spot", folder / "defect")
+    ask = ["calibrate", "bolt", "--defects", folder, "--escape-cost", "9"]
+    for i in range(5):
+        (folder / "defect" / f"z{i}.png").write_bytes(b"broken")
+    done = okng(*ask)
+    assert done.code == 0
+    assert "5 images could not be used" in done.out
+    assert "z0.png" in done.out
+    answer = okng(*ask, "--json").json
+    assert len(answer["refused"]) == 5
+    assert "5 defective images could not be used" in answer["new"]["note"]
+    assert answer["new"]["promises"][0]["n"] == 5
+    for image in (folder / "defect").glob("0*.png"):
+        image.write_bytes(b"broken")
+    done = okng(*ask)
+    assert done.code == 5
+    assert "none of the 10 defective images can be used; the first: " in done.err

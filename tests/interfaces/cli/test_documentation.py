@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from okng.interfaces.cli.app import app
 from okng.interfaces.cli.exit_codes import EPILOG, ExitCode
+from okng.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -58,3 +59,10 @@ def test_every_exit_code_is_documented() -> None:
     for code in ExitCode:
         assert f"| {code.value} |" in text
         assert f"{code.value} " in EPILOG
+
+
+def test_every_variable_is_documented() -> None:
+    """docs/cli.md has a row for each setting of the environment, and none that is not there."""
+    text = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(OKNG_[A-Z_]+)` \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+    assert sorted(rows) == sorted(f"OKNG_{name.upper()}" for name in Settings.model_fields)

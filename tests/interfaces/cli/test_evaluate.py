@@ -1,9 +1,13 @@
 """`okng evaluate`."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 Okng = Callable[..., Any]
 
@@ -44,4 +48,99 @@ def test_unknown_product_is_named(read: Okng, bolt: Path) -> None:
     """A folder whose name is no product ends in a message with the products there are."""
     done = read("evaluate", bolt / "test", "--model", "nut")
     assert done.code == 5
-    assert "There are: bolt" in done.err
+    assert "there are bolt" in done.err
+
+
+def test_training_images_are_left_out(okng: Okng, bolt: Path, tmp_path: Path) -> None:
+    """Training images that turn up in the test, under other names, are left out with a warning."""
+    folder = tmp_path / "bolt"
+    shutil.copytree(bolt / "test", folder / "test")
+    for name in ("00.png", "01.png"):
+        shutil.copy(bolt / "train" / "good" / name, folder / "test" / "good" / f"again_{name}")
+    shutil.copytree(bolt / "train", folder / "train")
+    done = okng("evaluate", folder, "--json")
+    assert done.code == 0
+    assert "Warning: 2 of 12 test images were left out" in done.err
+    assert done.json["left_out"] == ["test/good/again_00.png", "test/good/again_01.png"]
+    assert done.json["counts"]["good"] == 5
+    assert "Warning: 2 of 12" in okng("evaluate", folder).err
+
+
+def test_training_images_alone_are_refused(okng: Okng, bolt: Path, tmp_path: Path) -> None:
+    """A test of nothing but training images ends in an error."""
+    shutil.copytree(bolt / "train", tmp_path / "bolt" / "test")
+    shutil.copytree(bolt / "train", tmp_path / "bolt" / "train")
+    done = okng("evaluate", tmp_path / "bolt")
+    assert done.code == 5
+    assert "made from all of these 24 test images" in done.err
+
+
+def test_a_folder_that_gained_defects(fresh: Okng, bolt: Path, tmp_path: Path) -> None:
+    """Trained on all good images before there were defects, the split made later tests none."""
+    folder = tmp_path / "bolt"
+    shutil.copytree(bolt / "train" / "good", folder / "good")
+    assert fresh("train", folder, "--size", "64", "--set", "bank_size=48").code == 0
+    shutil.copytree(bolt / "test" / "spot", folder / "spot")
+    done = fresh("evaluate", folder, "--json")
+    assert done.code == 0
+    assert "No good image remains" in done.err
+    assert done.json["counts"]["good"] == 0
+    assert done.json["counts"]["defective"] == 5
+
+
+def test_the_models_own_pattern_is_used(fresh: Okng, bolt: Path, tmp_path: Path) -> None:
+    """Evaluation tells parts apart as the training did, unless another pattern is given, so that
+    the split is the same again."""
+    folder = tmp_path / "bolt"
+    for i, image in enumerate(sorted((bolt / "train" / "good").iterdir())):
+        (folder / "good").mkdir(parents=True, exist_ok=True)
+        shutil.copy(image, folder / "good" / f"p{i // 2:02}_{i % 2}.png")
+    shutil.copytree(bolt / "test" / "spot", folder / "spot")
+    pattern = r"^(p\d+)_"
+    wanted = ["--size", "64", "--set", "bank_size=48", "--group-pattern", pattern, "--json"]
+    trained = fresh("train", folder, *wanted).json
+    assert trained["data"]["group_pattern"] == pattern
+    assert "digests" not in trained["data"]
+    own = fresh("evaluate", folder, "--json")
+    assert own.json["left_out"] == []
+    assert own.json["counts"]["good"] == 24 - trained["data"]["images"] > 0
+    assert own.json["counts"]["parts"] == own.json["counts"]["good"] // 2 + 5
+    other = fresh("evaluate", folder, "--group-pattern", r"_(\d)\.", "--json").json
+    assert len(other["left_out"]) + other["counts"]["good"] == 12
+    elsewhere = fresh("evaluate", bolt, "--json")
+    assert elsewhere.code == 0
+    shown = fresh("models", "show", "bolt", "--json").json["manifest"]["data"]
+    assert shown["group_pattern"] == pattern
+    assert "digests" not in shown
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has names that are no text")
+def test_names_that_are_no_text(read: Okng, tmp_path: Path, bolt: Path) -> None:
+    """A file's name may be any bytes: JSON and HTML hold it, in escapes."""
+    folder = tmp_path / "bolt"
+    shutil.copytree(bolt, folder)
+    good = folder / "test" / "good"
+    try:
+        (good / "00.png").rename(good / os.fsdecode(b"\xff\xfe.png"))
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    report = tmp_path / "r.html"
+    done = read("evaluate", folder, "--report", report)
+    assert done.code == 0, done.err
+    names = [one["image"] for one in json.loads(report.with_suffix(".json").read_text())["images"]]
+    assert any(os.fsencode(name).endswith(b"\xff\xfe.png") for name in names)
+    assert report.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_report_is_written_whole_or_not_at_all(
+    read: Okng, tmp_path: Path, bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the JSON cannot be made, there is no new page beside older figures."""
+    import okng.bootstrap
+
+    def broken(_: object) -> str:
+        raise OSError("no JSON today")
+
+    monkeypatch.setattr(okng.bootstrap, "to_json", broken)
+    assert read("evaluate", bolt, "--report", tmp_path / "r.html").code == 5
+    assert not (tmp_path / "r.html").exists()

@@ -1,8 +1,10 @@
 """`okng inspect`."""
 
 import csv
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,3 +198,154 @@ def test_product_follows_the_folder(okng: Okng, tmp_path: Path, mixed: Path, dra
     lost = okng("inspect", mixed)
     assert lost.code == 2
     assert "bolt, screw" in lost.err
+
+
+@pytest.mark.parametrize("option", ["--csv", "--jsonl"])
+def test_list_that_is_read_is_never_written_over(
+    read: Okng, mixed: Path, tmp_path: Path, option: str
+) -> None:
+    """A target that is an input is refused, by another name of it too, and the input stays."""
+    text = "path,label\ngood.png,good\n"
+    (mixed / "list.csv").write_text(text)
+    (tmp_path / "link.csv").symlink_to(mixed / "list.csv")
+    for target in (mixed / "list.csv", mixed / "deep" / ".." / "list.csv", tmp_path / "link.csv"):
+        done = read("inspect", mixed / "list.csv", option, target)
+        assert (done.code, (mixed / "list.csv").read_text()) == (2, text)
+        assert "name another file" in done.err
+
+
+def test_two_lists_need_two_files(read: Okng, mixed: Path, tmp_path: Path) -> None:
+    """One file cannot be table and records, nor one the draft of the other."""
+    for second in ("x", "x.partial"):
+        done = read(
+            "inspect", mixed / "good.png", "--csv", tmp_path / "x", "--jsonl", tmp_path / second
+        )
+        assert done.code == 2
+    assert list(tmp_path.glob("x*")) == []
+
+
+def test_lists_appear_when_they_are_whole(read: Okng, mixed: Path, tmp_path: Path) -> None:
+    """A run replaces an older list at its end and leaves no draft; a link stays a link."""
+    (tmp_path / "old.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "old.csv")
+    read("inspect", mixed / "good.png", "--csv", tmp_path / "link.csv")
+    assert (tmp_path / "old.csv").read_text().startswith("image,verdict")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_long_names_are_shortened(read: Okng, tmp_path: Path, draw: Okng) -> None:
+    """Names too long for an ending more are cut, never to the same, and marked as overlays."""
+    names = [f"{'n' * 240}{last}.png" for last in "ab"]
+    for name in names:
+        draw(tmp_path / "in" / name, 3)
+    done = read("inspect", tmp_path / "in", "--overlays", tmp_path / "out", "--maps", tmp_path)
+    assert done.code == 0
+    written = [path.name for path in (tmp_path / "out").iterdir()]
+    assert len(written) == 2
+    assert all(len(os.fsencode(name)) == 255 for name in written)
+    assert all(name.endswith(".overlay.png") for name in written)
+
+
+def test_picture_that_cannot_be_written_is_no_end(read: Okng, mixed: Path, tmp_path: Path) -> None:
+    """It is reported and counted, every image is judged, and the run ends in 5."""
+    (tmp_path / "out" / "good.png.overlay.png").mkdir(parents=True)
+    done = read("inspect", mixed, "--overlays", tmp_path / "out", "--json")
+    assert done.code == 5
+    assert done.json["summary"]["images"] == 3
+    assert done.json["summary"]["unwritten"] == 1
+    assert "good.png.overlay.png" in done.err
+    assert (tmp_path / "out" / "deep" / "bad.png.overlay.png").is_file()
+
+
+def test_full_disk_names_the_place_and_the_remedy(
+    read: Okng, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an overlay finds no room, the message says where and what to do."""
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    done = read("inspect", mixed / "good.png", "--overlays", tmp_path / "out")
+    assert done.code == 5
+    assert f"{tmp_path / 'out' / 'good.png.overlay.png'}: No space left" in done.err
+    assert "make room there" in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_disk_under_a_list_is_named(read: Okng, mixed: Path) -> None:
+    """A table that finds no room ends the run in 5, in one valid document that names it."""
+    done = read("inspect", mixed / "good.png", "--csv", "/dev/full", "--json")
+    assert done.code == 5
+    assert done.json["error"]["message"].startswith("/dev/full: No space left")
+
+
+def test_error_in_mid_run_leaves_json_whole(read: Okng, tmp_path: Path, draw: Okng) -> None:
+    """Where a run is refused half-way, the document has the images so far and the error."""
+    first = draw(tmp_path / "x.png", 3)
+    second = draw(tmp_path / "x.png.overlay.png", 4)
+    good = draw(tmp_path / "a.png", 3)
+    done = read("inspect", good, first, second, "--overlays", tmp_path, "--json")
+    assert done.code == 2
+    assert [Path(one["image"]).name for one in done.json["inspections"]] == ["a.png"]
+    assert done.json["error"]["code"] == "bad-setting"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO, and links need rights")
+@pytest.mark.parametrize("flat", [True, False])
+def test_nothing_in_a_folder_goes_unnoticed(
+    read: Okng, tmp_path: Path, draw: Okng, flat: bool
+) -> None:
+    """Broken images of any sort are ERRORs; what is no image is counted by its kind."""
+    folder = tmp_path / "in"
+    draw(folder / "good.png", 3)
+    if not flat:
+        draw(folder / "good.png.overlay.png", 3)
+    (folder / "nowhere.png").symlink_to("gone.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    os.mkfifo(folder / "pipe.png")
+    (folder / "moving.gif").write_bytes(b"GIF89a")
+    (folder / ".hidden.png").write_bytes(b"")
+    done = read("inspect", folder, "--json")
+    verdicts = {Path(one["image"]).name: one["verdict"] for one in done.json["inspections"]}
+    broken = dict.fromkeys(("nowhere.png", "loop.png", "pipe.png"), "ERROR")
+    assert (done.code, verdicts) == (4, {"good.png": "OK"} | broken)
+    assert done.json["passed_over"] == {".gif file": 1} | ({} if flat else {"overlay": 1})
+    assert "passed over 1 .gif file" in read("inspect", folder).out
+
+
+def test_unreadable_folder_is_an_error_and_the_rest_is_judged(
+    read: Okng, mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subfolder that may not be listed is an ERROR of its own, and no end."""
+    real = os.scandir
+
+    def guarded(path: Any) -> Any:
+        if Path(path) == mixed / "deep":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    done = read("inspect", mixed, "--json")
+    verdicts = {Path(one["image"]).name: one["verdict"] for one in done.json["inspections"]}
+    assert (done.code, verdicts) == (4, {"broken.jpg": "ERROR", "good.png": "OK", "deep": "ERROR"})
+
+
+def test_ok_overlay_has_no_outlines(
+    read: Okng, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outlines mean a fault: only images that are not OK have them."""
+    from okng.interfaces.cli import inspection_files
+
+    drawn: list[float] = []
+
+    def noted(pixels: Any, anomaly_map: Any, threshold: float, **_: Any) -> Any:
+        drawn.append(threshold)
+        return pixels
+
+    monkeypatch.setattr(inspection_files, "outline", noted)
+    read("inspect", mixed / "good.png", "--overlays", tmp_path / "out")
+    assert drawn == []
+    read("inspect", mixed / "deep", "--overlays", tmp_path / "out")
+    assert len(drawn) == 1

@@ -1,10 +1,14 @@
 """`okng models`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from okng.adapters.stores.model_archive import export_archive
+from okng.adapters.stores.model_folder import FolderModelStore
 
 Okng = Callable[..., Any]
 
@@ -69,6 +73,35 @@ def test_other_alias(okng: Okng) -> None:
     assert okng("models", "show", "bolt@candidate", "--json").json["aliases"] == ["candidate"]
 
 
+def test_alias_can_be_taken_away(okng: Okng) -> None:
+    """`unalias` takes a name away, not the model; without an alias it is refused."""
+    okng("models", "promote", "bolt-1")
+    assert okng("models", "unalias", "bolt").code == 2
+    answer = okng("models", "unalias", "bolt@champion", "--json").json
+    assert answer == {"product": "bolt", "alias": "champion", "removed": True}
+    assert okng("models", "show", "bolt-1", "--json").json["aliases"] == []
+    assert okng("models", "unalias", "bolt@champion").code == 5
+
+
+def test_names_stay_whole_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At 80 columns other columns go, by their order, and no name is broken."""
+    from okng.interfaces.cli import output
+
+    monkeypatch.setattr(output, "PIPE_WIDTH", 80)
+    name = "a-product-with-a-name-as-long-as-they-come-12"
+    row = [name, "champion", "memory", "2026-01-01 10:00", "200", "2", "10.0 MB"]
+    headers = ["model", "alias", "detector", "made", "images", "calibrations", "size"]
+    output.Output(as_json=False).table(headers, [row], left=4, spare=(5, 2, 6, 4, 3))
+    said = capsys.readouterr().out
+    assert name in said
+    assert "champion" in said
+    assert "2026-01-01 10:00" in said
+    assert "calibrations" not in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -93,3 +126,17 @@ def test_foreign_archive_is_refused(okng: Okng, tmp_path: Path) -> None:
     done = okng("models", "import", tmp_path / "x.okng")
     assert done.code == 5
     assert done.err.count("\n") == 1
+
+
+def test_import_checks_the_golden_scores(okng: Okng, read: Okng, tmp_path: Path) -> None:
+    """A model whose golden images get other scores here than it says is not taken in."""
+    store = FolderModelStore(tmp_path / "home" / "models")
+    model = store.load("bolt-1")
+    wrong = tuple(replace(one, score=one.score + 1) for one in model.manifest.golden)
+    odd = replace(model, manifest=replace(model.manifest, golden=wrong))
+    done = okng("models", "import", export_archive(odd, (), tmp_path), "--product", "nut")
+    assert done.code == 5
+    assert "the manifest says" in done.err
+    assert store.products() == ("bolt",)
+    sound = export_archive(model, (), tmp_path)
+    assert okng("models", "import", sound, "--product", "nut").code == 0

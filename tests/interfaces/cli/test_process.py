@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_interrupt_is_said_and_leaves_nothing(starting: Okng, tmp_path: Path) ->
     folder = tmp_path / "demo"
     running = starting("demo", "--folder", folder, "--images", "3000")
     while running.poll() is None and not any(tmp_path.glob(".okng-demo-*/demo/train/good/*")):
-        pass
+        sleep(0.02)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=30)
     assert (running.returncode, err) == (130, "Error: interrupted\n")
@@ -72,8 +73,45 @@ def test_fault_of_okng_is_no_verdict() -> None:
 
 
 def test_closed_pipe_is_quiet(starting: Okng, bolt: Path) -> None:
-    """A reader that has seen enough, as `head` does, gets no traceback in return."""
+    """A reader that has seen enough, as `head` does, gets no traceback and 141, never 1."""
     with starting("inspect", bolt) as running:
         running.stdout.close()
         err = running.stderr.read()
-    assert "Traceback" not in err
+    assert (running.returncode, err) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["models"], ["models", "--json"]])
+def test_full_disk_behind_standard_output_is_one_line(
+    trained_home: Path, arguments: list[str]
+) -> None:
+    """What cannot be printed ends in 5, with the place and the remedy and no traceback."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "okng.interfaces.cli.app", *arguments],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+            env=os.environ | {"OKNG_HOME": str(trained_home)},
+        )  # fmt: skip
+    expected = "Error: standard output: No space left on device: make room where it goes\n"
+    assert (done.returncode, done.stderr) == (5, expected)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")
+def test_interrupted_json_is_whole(starting: Okng, tmp_path: Path, draw: Okng) -> None:
+    """Ctrl-C closes the document after the images that were judged, with the error in it."""
+    first = draw(tmp_path / "many" / "000.png", 3)
+    for i in range(1, 3000):
+        (tmp_path / "many" / f"{i:04d}.png").write_bytes(first.read_bytes())
+    table = tmp_path / "t.csv"
+    running = starting("inspect", tmp_path / "many", "--json", "--csv", table)
+    with running:
+        begun = "".join(running.stdout.readline() for _ in range(3))
+        running.send_signal(signal.SIGINT)
+        answer = json.loads(begun + running.stdout.read())
+        err = running.stderr.read()
+    assert running.returncode == 130
+    assert answer["error"] == {"code": "interrupted", "message": "interrupted"}
+    assert 2 <= len(answer["inspections"]) < 3000
+    assert not table.exists()
+    assert "t.csv.partial has what was inspected" in err
+    assert (tmp_path / "t.csv.partial").read_text().startswith("image,verdict")

@@ -1,10 +1,16 @@
 """`okng train`."""
 
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from okng.bootstrap import train
+from okng.domain.errors import BadSetting
+from okng.settings import Settings
 
 Okng = Callable[..., Any]
 SMALL = ["--size", "64", "--set", "bank_size=32"]
@@ -90,6 +96,8 @@ def test_empty_folder_says_what_is_expected(fresh: Okng, tmp_path: Path) -> None
         (["--roi", "1,2,0,5"], "is no region"),
         (["--size", "big"], "'big' is no size"),
         (["--size", "100"], "multiples of 16"),
+        (["--size", "16384"], "4096 pixels at most"),
+        (["--size", "256x4112"], "4096 pixels at most"),
         (["--set", "bank_size"], "is no setting: write name=value"),
         (["--set", "bank_sise=3"], "bank_size"),
         (["--set", "bank_size=-1"], "bank_size"),
@@ -111,3 +119,35 @@ def test_gaussian_trains(fresh: Okng, bolt: Path) -> None:
     """The other detector is one option away."""
     done = fresh("train", bolt, "--size", "64", "--detector", "gaussian", "--json")
     assert (done.code, done.json["detector"]) == (0, "gaussian")
+
+
+def test_unwritable_data_folder_is_found_before_the_work(bolt: Path, tmp_path: Path) -> None:
+    """Where the model could not be stored no image is read, and the error names folder and
+    setting."""
+    (tmp_path / "file").touch()
+    stages: list[str] = []
+    settings = Settings(home=tmp_path / "file" / "home", runtime="onnxruntime")
+    with pytest.raises(BadSetting, match=r"file/home/models .*OKNG_HOME"):
+        train(bolt, settings=settings, progress=lambda stage, done, total: stages.append(stage))
+    assert stages == []
+
+
+def test_a_first_training_that_fails_leaves_no_product(fresh: Okng, bolt: Path) -> None:
+    """A pattern that puts all images into one part is named, and no folder of a product stays."""
+    done = fresh("train", bolt, *SMALL, "--group-pattern", "(png)")
+    assert done.code == 5
+    assert "the group pattern '(png)' puts all 24 good images into one part, 'png'" in done.err
+    assert fresh("models", "--json").json == {"models": []}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_temporary_folder_is_named(
+    fresh: Okng, bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a training's temporary files find no room, folder and remedy are named."""
+    full = partial(Path("/dev/full").open, "wb", buffering=0)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full())
+    done = fresh("train", bolt, *SMALL)
+    assert done.code == 5
+    assert done.err.startswith(f"Error: {tempfile.gettempdir()}: No space left on device")
+    assert "TMPDIR" in done.err

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from okng.interfaces.cli import bench, calibrate, demo, evaluate, inspect, models, train
+from okng.interfaces.cli import (
+    audit,
+    backup,
+    bench,
+    calibrate,
+    demo,
+    evaluate,
+    inspect,
+    models,
+    restore,
+    serve,
+    train,
+    users,
+)
 from okng.interfaces.cli.exit_codes import EPILOG
 from okng.interfaces.cli.reporting import Command, Group, crash
 from okng.version import __version__
@@ -29,6 +42,11 @@ app.command("evaluate", cls=Command)(evaluate.evaluate)
 app.command("calibrate", cls=Command)(calibrate.calibrate)
 app.add_typer(models.app, name="models")
 app.command("bench", cls=Command)(bench.bench)
+app.command("serve", cls=Command)(serve.serve)
+app.add_typer(users.app, name="users")
+app.add_typer(audit.app, name="audit")
+app.command("backup", cls=Command)(backup.backup)
+app.command("restore", cls=Command)(restore.restore)
 
 
 def _version(wanted: bool) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from okng.domain.counting import counted
 from okng.interfaces.cli import options
-from okng.interfaces.cli.output import Output, counted
+from okng.interfaces.cli.output import Output
 
 
 def bench(

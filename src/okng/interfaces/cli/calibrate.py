@@ -1,21 +1,21 @@
 """`okng calibrate`."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from okng.domain.counting import counted
 from okng.interfaces.cli import options, wording
-from okng.interfaces.cli.output import Output, counted
+from okng.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
     from okng.domain.calibration import Calibration
-    from okng.domain.dataset import Sample
-    from okng.services.calibrate import DefectWish, Wish
+    from okng.services.defects import DefectScores
+    from okng.services.prepare import Refused
+    from okng.services.recalibrate import Recalibrate
     from okng.settings import Settings
-
-    Make = Callable[[Calibration, int], Calibration]
 
 _EXAM = (
     "these images now choose a threshold: do not use them to evaluate the model any more, the "
@@ -24,6 +24,7 @@ _EXAM = (
 
 
 def calibrate(
+    context: typer.Context,
     model: Annotated[
         str,
         typer.Argument(metavar="MODEL", help="bottle (its champion), bottle-3, bottle@candidate."),
@@ -63,6 +64,7 @@ def calibrate(
             "--max-escapes", metavar="SHARE", help="Defective parts called OK, at most. --defects."
         ),
     ] = None,
+    group_pattern: options.GroupPattern = None,
     as_json: options.Json = False,
 ) -> None:
     """Change a model's thresholds without training again.
@@ -70,10 +72,12 @@ def calibrate(
     By a promise about good parts (--max-overkill), by hand (--threshold), by what an escape costs
     or by a bound on escapes (--defects). Makes a new calibration; the old ones stay.
     """
-    _check(threshold, ng_threshold, defects, escape_cost, max_escapes)
+    _check(threshold, ng_threshold, defects, escape_cost, max_escapes, group_pattern)
+    _check_in_use(context, threshold, ng_threshold, defects, escape_cost)
     from okng.bootstrap import calibrate as add_calibration
     from okng.bootstrap import store
     from okng.services.calibrate import DefectWish, recalibrate, set_thresholds
+    from okng.services.recalibrate import by_defects
     from okng.settings import read_settings
 
     output, settings = Output(as_json), read_settings()
@@ -82,10 +86,13 @@ def calibrate(
     manifest = models.manifest(model)
     name = f"{manifest.product}-{manifest.version}"
     old = models.calibration(name)
-    make: Make
+    make: Recalibrate
+    refused: Sequence[Refused] = ()
     if defects is not None:
         wanted = DefectWish(escape_cost, defect_rate, max_escapes)
-        make = _by_defects(output, name, defects, wanted, wish, settings)
+        scores = _score_defects(output, name, defects, group_pattern, settings)
+        make = by_defects(scores, wanted, wish)
+        refused = scores.refused
     elif threshold is not None:
         review = threshold
         make = lambda of, number: set_thresholds(of, review, ng_threshold, wish, number)  # noqa: E731
@@ -96,12 +103,33 @@ def calibrate(
     output.line()
     _compare(output, old, new)
     output.line()
-    output.card(wording.calibration_rows(new))
+    output.card([*wording.calibration_rows(new), *wording.refused_rows(refused)])
     output.next_commands(
         [(f"okng inspect IMAGE... --model {name} --calibration {old.version}", "as it was before")]
     )
     records = {"old": wording.calibration_record(old), "new": wording.calibration_record(new)}
-    output.document({"model": name, **records})
+    output.document({"model": name, **records, "refused": wording.refused_record(refused)})
+
+
+def _check_in_use(
+    context: typer.Context,
+    threshold: float | None,
+    ng_threshold: float | None,
+    defects: Path | None,
+    escape_cost: float | None,
+) -> None:
+    """Refuse options that would be read and then not used."""
+    for other, value in (("--threshold", threshold), ("--defects", defects)):
+        if value is not None and options.is_given(context, "max_overkill"):
+            raise typer.BadParameter(
+                f"--max-overkill and {other} would each choose the threshold: give one of them"
+            )
+    if ng_threshold is not None and options.is_given(context, "margin"):
+        raise typer.BadParameter(
+            "--margin and --ng-threshold would each choose where NG begins: give one of them"
+        )
+    if escape_cost is None and options.is_given(context, "defect_rate"):
+        raise typer.BadParameter("--defect-rate goes with --escape-cost")
 
 
 def _check(
@@ -110,10 +138,13 @@ def _check(
     defects: Path | None,
     escape_cost: float | None,
     max_escapes: float | None,
+    group_pattern: str | None,
 ) -> None:
     """Refuse what contradicts itself."""
     if ng_threshold is not None and threshold is None:
         raise typer.BadParameter("--ng-threshold goes with --threshold")
+    if group_pattern is not None and defects is None:
+        raise typer.BadParameter("--group-pattern needs --defects FOLDER")
     if threshold is not None and defects is not None:
         raise typer.BadParameter("give --threshold or --defects, not both")
     wishes = [wish for wish in (escape_cost, max_escapes) if wish is not None]
@@ -123,44 +154,26 @@ def _check(
         raise typer.BadParameter("--defects needs --escape-cost X or --max-escapes SHARE, one of")
 
 
-def _by_defects(
-    output: Output,
-    name: str,
-    folder: Path,
-    wanted: "DefectWish",
-    wish: "Wish",
-    settings: "Settings",
-) -> "Make":
-    """Score the defects of a folder."""
+def _score_defects(
+    output: Output, name: str, folder: Path, group_pattern: str | None, settings: "Settings"
+) -> "DefectScores":
+    """Score the defects of a folder, and say what they are."""
     from okng.adapters.datasets import read_dataset
-    from okng.bootstrap import by_defects, load
+    from okng.bootstrap import load, read_as_trained, score_defects
+    from okng.services.defects import chosen_defects
 
-    samples, of_test = _defective(folder, read_dataset(folder).samples)
+    inspector = load(name, settings=settings)
+    if group_pattern is None:
+        dataset = read_as_trained(folder, inspector.model.manifest)
+    else:
+        dataset = read_dataset(folder, group_pattern)
+    samples, of_test = chosen_defects(dataset)
     if of_test:
         output.warn(_EXAM)
     output.line(f"{counted(len(samples), 'defective image')} of {folder}")
     output.line()
-    inspector = load(name, settings=settings)
     with output.progress() as progress:
-        return by_defects(samples, inspector, wanted, wish, progress)
-
-
-def _defective(folder: Path, samples: "tuple[Sample, ...]") -> "tuple[tuple[Sample, ...], bool]":
-    """Choose the defects that are there to train on; else all, and say so.
-
-    Raises:
-        BadDataset: there are none.
-    """
-    from okng.domain.dataset import Split
-    from okng.domain.errors import BadDataset
-
-    every = tuple(sample for sample in samples if sample.is_defective)
-    if not every:
-        raise BadDataset(
-            f"{folder} has no labelled defects: put them into folders by name, beside good/"
-        )
-    train = tuple(sample for sample in every if sample.split is Split.TRAIN)
-    return (train, False) if train else (every, True)
+        return score_defects(samples, inspector, settings, progress)
 
 
 def _compare(output: Output, old: "Calibration", new: "Calibration") -> None:

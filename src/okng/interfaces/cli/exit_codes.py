@@ -19,12 +19,14 @@ class ExitCode(IntEnum):
     FAILURE = 5
     BUG = 70
     INTERRUPTED = 130
+    BROKEN_PIPE = 141
 
 
 EPILOG = (
     "Exit codes of inspect: 0 all OK, 1 an NG, 3 a REVIEW, 4 an ERROR; the worst counts, ERROR "
     "before NG before REVIEW. Of every command: 0 done, 2 the command line or a setting cannot "
-    "work, 5 it could not be done, 70 a fault in okng itself, 130 interrupted."
+    "work, 5 it could not be done or not be written, 70 a fault in okng itself, 130 interrupted, "
+    "141 nobody reads on."
 )
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from okng.domain.counting import counted
 from okng.interfaces.cli import options, wording
-from okng.interfaces.cli.exit_codes import exit_code_of
+from okng.interfaces.cli.exit_codes import ExitCode, exit_code_of
 from okng.interfaces.cli.output import Output, json_text
+from okng.interfaces.cli.reporting import reporting
 
 if TYPE_CHECKING:
     from okng.domain.inspection import Inspection
@@ -66,28 +68,41 @@ def inspect(
     options.check_target(csv, "--csv")
     options.check_target(jsonl, "--jsonl")
     from okng.bootstrap import load
-    from okng.interfaces.cli.inspection_files import MapWriter, OverlayWriter, writers
-    from okng.interfaces.cli.inspection_paths import batches, common_root, whole_path
+    from okng.interfaces.cli.inspection_files import MapWriter, OverlayWriter, Pictures, writers
+    from okng.interfaces.cli.inspection_paths import (
+        batches,
+        check_targets,
+        common_root,
+        whole_path,
+    )
     from okng.settings import read_settings
 
     output, settings = Output(as_json), read_settings()
     found = batches(paths)
+    lists = [(name, file) for name, file in (("--csv", csv), ("--jsonl", jsonl)) if file]
+    check_targets(lists, paths, found)
     reference = model or _product(product, found)
     policy = options.policy_of(min_area_px, no_review)
     inspector = load(reference, calibration=calibration, policy=policy, settings=settings)
     inputs = frozenset(whole_path(path) for path in paths)
     root = common_root(found)
-    pictures: list[Writer] = []
+    pictures: list[Pictures] = []
     if overlays is not None:
-        limit = settings.max_pixels
-        pictures.append(OverlayWriter(overlays, root, inspector, limit, inputs))
+        draw = OverlayWriter(overlays, root, inspector, settings.max_pixels, inputs)
+        pictures.append(Pictures(draw, overlays, output.warn))
     if maps is not None:
-        pictures.append(MapWriter(maps, root))
+        pictures.append(Pictures(MapWriter(maps, root), maps, output.warn))
     _say_start(output, found, inspector)
-    with writers(csv, jsonl, pictures) as asked:
+    start = perf_counter()
+    with (
+        reporting(as_json, document="\n], "),
+        writers(csv, jsonl, pictures, output.warn) as asked,
+    ):
         verdicts = _run(output, found, inspector, asked)
+    unwritten = sum(one.failed for one in pictures)
+    _say_end(output, verdicts, perf_counter() - start, unwritten)
     _say_written(output, (overlays, maps, csv, jsonl))
-    raise typer.Exit(exit_code_of(verdicts))
+    raise typer.Exit(ExitCode.FAILURE if unwritten else exit_code_of(verdicts))
 
 
 def judge(
@@ -112,15 +127,9 @@ def _run(
     asked: "Sequence[Writer]",
 ) -> "Counter[Verdict]":
     """Inspect everything; only counts are kept."""
-    from okng.domain.verdict import Verdict
-    from okng.interfaces.cli.inspection_line import summary_line
-
-    start = perf_counter()
     verdicts: Counter[Verdict] = Counter()
-    total = sum(1 for batch in found for _ in batch.paths())
+    total = sum(batch.count for batch in found)
     paths = chain.from_iterable(batch.paths() for batch in found)
-    if output.as_json:
-        output.raw(json_text(_head(inspector))[:-1] + ', "inspections": [')
     with output.progress() as progress:
         progress("inspect", 0, total)
         for inspection in judge(output, paths, inspector, asked):
@@ -129,18 +138,31 @@ def _run(
                 output.raw(f"{comma}\n{json_text(inspection.record())}")
             verdicts[inspection.verdict] += 1
             progress("inspect", verdicts.total(), total)
-    seconds = perf_counter() - start
+    return verdicts
+
+
+def _say_end(output: Output, verdicts: "Counter[Verdict]", seconds: float, unwritten: int) -> None:
+    """Sum up; in JSON this ends the document that `_say_start` began."""
+    from okng.domain.verdict import Verdict
+    from okng.interfaces.cli.inspection_line import summary_line
+
     counts = {verdict.value: verdicts[verdict] for verdict in Verdict}
+    if unwritten:
+        output.warn(f"{counted(unwritten, 'picture')} could not be written")
     if output.as_json:
-        summary = {"images": verdicts.total(), "verdicts": counts, "seconds": seconds}
+        summary = {
+            "images": verdicts.total(),
+            "verdicts": counts,
+            "unwritten": unwritten,
+            "seconds": seconds,
+        }
         output.raw(f'\n], "summary": {json_text(summary)}}}\n')
     else:
         output.line()
         output.show(summary_line(counts, seconds, output.console))
-    return verdicts
 
 
-def _head(inspector: "Inspector") -> dict[str, object]:
+def _head(inspector: "Inspector", left_out: "Counter[str]") -> dict[str, object]:
     """Return what holds for every inspection of the run."""
     calibration = inspector.calibration
     return {
@@ -148,14 +170,22 @@ def _head(inspector: "Inspector") -> dict[str, object]:
         "calibration": calibration.version,
         "review_threshold": calibration.review_threshold,
         "ng_threshold": calibration.ng_threshold,
+        "passed_over": dict(sorted(left_out.items())),
     }
 
 
 def _say_start(output: Output, found: "Sequence[Batch]", inspector: "Inspector") -> None:
-    """Say what is inspected, and by what."""
+    """Say what is inspected, and by what; in JSON this begins the document."""
+    from okng.interfaces.cli.inspection_paths import listed, passed_over
+
+    left_out = passed_over(found)
+    if output.as_json:
+        output.raw(json_text(_head(inspector, left_out))[:-1] + ', "inspections": [')
     for batch in found:
         if batch.dataset is not None and len(batch.dataset.counts()) > 1:
             wording.say_dataset(output, batch.dataset, notes=False)
+    if left_out:
+        output.note(f"passed over {listed(left_out)}")
     calibration = inspector.calibration
     limits = wording.thresholds(calibration)
     output.line(f"{inspector.model.name}, calibration {calibration.version}: {limits}")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from okng.domain.counting import counted
 from okng.domain.inspection import Inspection
 from okng.domain.verdict import Verdict
-from okng.interfaces.cli.output import counted
 from okng.interfaces.cli.reporting import shown
 from okng.interfaces.cli.wording import number
 

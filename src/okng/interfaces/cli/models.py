@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from okng.domain.counting import counted
 from okng.interfaces.cli import options, wording
 from okng.interfaces.cli.exit_codes import EPILOG
 from okng.interfaces.cli.output import Output
@@ -67,6 +68,7 @@ def show(reference: Reference, as_json: options.Json = False) -> None:
         output.warn(entry.damage)
     record = asdict(manifest)
     record["calibration"] = wording.calibration_record(manifest.calibration)
+    record["data"] = manifest.data.record()
     record["view"]["mask_png"] = bool(manifest.view.mask_png)
     output.document(
         {
@@ -170,6 +172,30 @@ def promote(
 
 
 @app.command(cls=Command)
+def unalias(
+    reference: Annotated[
+        str, typer.Argument(metavar="REF", help="With its alias, as in bottle@candidate.")
+    ],
+    as_json: options.Json = False,
+) -> None:
+    """Take an alias away; the model stays.
+
+    Without champion a product's newest model is used.
+    """
+    from okng.adapters.stores.references import parse_reference
+
+    output = Output(as_json)
+    asked = parse_reference(reference)
+    if asked.alias is None:
+        raise typer.BadParameter(
+            f"{reference} names no alias: write it as in {asked.product}@champion"
+        )
+    _store().remove_alias(asked.product, asked.alias)
+    output.line(f"{asked.product} has no {asked.alias} any more")
+    output.document({"product": asked.product, "alias": asked.alias, "removed": True})
+
+
+@app.command(cls=Command)
 def delete(
     reference: Reference,
     force: Annotated[bool, typer.Option("--force", help="Even if it is the champion.")] = False,
@@ -213,6 +239,7 @@ def _list(product: str | None, as_json: bool) -> None:
             for entry in entries
         ],
         left=4,
+        spare=(5, 2, 6, 4, 3),
     )
     for entry in entries:
         if entry.damage and not as_json:
@@ -235,11 +262,12 @@ def _card(manifest: "Manifest") -> list[tuple[str, str]]:
         ("Settings", ", ".join(f"{k} {_value(v)}" for k, v in manifest.config.items())),
         ("Backbone", f"{backbone.name} ({backbone.licence})" if backbone else "none"),
         ("View", f"{place}; map {manifest.map_width} x {manifest.map_height}"),
-        ("Data", f"{data.name}, {data.layout}: {data.images:,} good images of {data.parts:,} "
-                 f"parts{held}"),
+        ("Data", f"{data.name}, {data.layout}: {counted(data.images, 'good image')} of "
+                 f"{counted(data.parts, 'part')}{held}"),
         ("Fingerprint", data.fingerprint),
         ("Graph", manifest.calibration.graph_sha256),
-        ("Golden", f"{len(manifest.golden)} images, scores within {manifest.tolerance:.2g}"),
+        ("Golden", f"{counted(len(manifest.golden), 'image')}, scores within "
+                   f"{manifest.tolerance:.2g}"),
     ]  # fmt: skip
 
 

@@ -71,10 +71,18 @@ NoReview = Annotated[
 
 def parse_size(text: str) -> tuple[int, int]:
     """Read `256` or `320x256` (width x height), in pixels."""
+    from okng.domain.view import LONGEST_SIDE_PX
+
     match = re.fullmatch(r"(\d{1,5})(?:\s*[xX×]\s*(\d{1,5}))?", text.strip())
     if match is None or not (size := (int(match[1]), int(match[2] or match[1])))[0] * size[1]:
         raise typer.BadParameter(
             f"{text!r} is no size: write 256, or 320x256 for width x height in pixels",
+            param_hint="--size",
+        )
+    if max(size) > LONGEST_SIDE_PX:
+        raise typer.BadParameter(
+            f"{text} is too large: a side has {LONGEST_SIDE_PX} pixels at most; look at a region "
+            "of the image with --roi, or at several with a model each",
             param_hint="--size",
         )
     return size
@@ -125,6 +133,12 @@ def policy_of(min_area_px: int, no_review: bool) -> "Policy":
     return Policy(min_area_px=min_area_px, review=not no_review)
 
 
+def is_given(context: typer.Context, parameter: str) -> bool:
+    """Say whether a parameter, by its name in Python, was typed."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def check_one_of(model: str | None, product: str | None) -> None:
     """Refuse --model together with --product."""
     if model is not None and product is not None:
@@ -145,7 +159,7 @@ def only_product(settings: "Settings") -> str:
     if not products:
         raise NotFound("there are no models yet: make one with `okng train FOLDER`")
     if len(products) > 1:
-        raise typer.BadParameter(f"which product is it? There are: {', '.join(products)}")
+        raise typer.BadParameter(f"which product is it? There is a choice of {', '.join(products)}")
     return products[0]
 
 

@@ -4,8 +4,10 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from errno import EPIPE
 from functools import cached_property
 from math import isfinite
+from os import strerror
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
@@ -23,6 +25,7 @@ PIPE_WIDTH = 200
 STAGES = {
     "read": "Reading images",
     "features": "Computing features",
+    "fit": "Learning",
     "cross-fit": "Cross-fitting",
     "calibrate": "Scoring held-out parts",
     "parity": "Checking runtimes",
@@ -31,6 +34,9 @@ STAGES = {
     "rendering": "Rendering parts",
     "inspect": "Inspecting",
     "bench": "Measuring",
+    "back up files": "Backing up files",
+    "restore files": "Restoring files",
+    "verify": "Verifying",
 }
 """Names of the services' stages, for people."""
 
@@ -45,8 +51,13 @@ class Output:
     def console(self) -> "Console":
         from rich.console import Console
 
+        class PipedConsole(Console):
+            def on_broken_pipe(self) -> None:
+                """Leave the exit code to `reporting`: rich would end with 1, which is NG."""
+                raise BrokenPipeError(EPIPE, strerror(EPIPE))
+
         width = None if sys.stdout.isatty() else PIPE_WIDTH
-        return Console(width=width, highlight=False, markup=False, emoji=False)
+        return PipedConsole(width=width, highlight=False, markup=False, emoji=False)
 
     @property
     def interactive(self) -> bool:
@@ -98,18 +109,26 @@ class Output:
         rows: Iterable[Sequence[str]],
         left: int = 1,
         fold: int = 1,
+        spare: Sequence[int] = (),
     ) -> None:
-        """Show a table: the first `left` columns flush left, the first `fold` may be folded."""
+        """Show a table: the first `left` columns flush left, the first `fold` may be folded.
+
+        Columns that are `spare` are left out, in this order, where a terminal is too narrow: a
+        name that is broken can neither be read nor copied.
+        """
         from rich.table import Table
         from rich.text import Text
 
+        cells = [[shown(cell) for cell in row] for row in rows]
+        kept = _fitting(headers, cells, spare, self.console.width)
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
         table.add_column("", width=0)
-        for index, header in enumerate(headers):
+        for index in kept:
             justify: Literal["left", "right"] = "left" if index < left else "right"
-            table.add_column(header, justify=justify, overflow="fold", no_wrap=index >= fold)
-        for row in rows:
-            table.add_row("", *(Text(shown(cell)) for cell in row))
+            no_wrap = index >= fold
+            table.add_column(headers[index], justify=justify, overflow="fold", no_wrap=no_wrap)
+        for row in cells:
+            table.add_row("", *(Text(row[index]) for index in kept))
         self.show(table)
 
     def next_commands(self, commands: Sequence[tuple[str, str]]) -> None:
@@ -178,6 +197,24 @@ class _Stages:
         self._bars.update(self._task, completed=done, total=total)
 
 
+def _fitting(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[int], width: int
+) -> list[int]:
+    """Return the columns that have room: `spare` ones go, in order, until there is enough."""
+    from rich.cells import cell_len
+
+    needed = [
+        2 + max(map(cell_len, [header, *(row[index] for row in rows)]))
+        for index, header in enumerate(headers)
+    ]
+    kept = list(range(len(headers)))
+    for index in spare:
+        if 2 + sum(needed[i] for i in kept) <= width:
+            break
+        kept.remove(index)
+    return kept
+
+
 def json_text(content: object, indent: int | None = None) -> str:
     """Return valid JSON in ASCII: any name of a file survives it, and so does any terminal."""
     return json.dumps(plain(content), indent=indent, allow_nan=False)
@@ -194,8 +231,3 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     return str(value)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 image`, `1,000 images`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

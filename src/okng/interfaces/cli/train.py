@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from okng.domain.counting import counted
 from okng.interfaces.cli import options, wording
-from okng.interfaces.cli.output import Output, counted
+from okng.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
     from okng.domain.dataset import Dataset
-    from okng.services.prepare import Refused
     from okng.services.train import Training
-
-_SHOWN_REFUSED = 3
 
 
 class Plan(StrEnum):
@@ -111,7 +109,7 @@ def say_training(output: Output, training: "Training") -> None:
         [
             ("Learned", _learned(training)),
             *wording.calibration_rows(model.manifest.calibration),
-            *_refused(training),
+            *wording.refused_rows(training.refused),
             (
                 "Parity",
                 [
@@ -140,9 +138,9 @@ def training_record(training: "Training") -> dict[str, Any]:
         "product": manifest.product,
         "version": manifest.version,
         "detector": manifest.detector,
-        "data": asdict(manifest.data),
+        "data": manifest.data.record(),
         "calibration": wording.calibration_record(manifest.calibration),
-        "refused": [{"image": one.path, "reason": one.reason} for one in training.refused],
+        "refused": wording.refused_record(training.refused),
         "parity": [asdict(found) for found in training.parity],
         "tolerance": manifest.tolerance,
         "seconds": training.seconds,
@@ -156,23 +154,6 @@ def _learned(training: "Training") -> str:
     if data.held_out:
         text += f"; {data.held_out} more held out to calibrate"
     return f"{text}, at {manifest.view.width} x {manifest.view.height} px"
-
-
-def _refused(training: "Training") -> list[tuple[str, list[str]]]:
-    """Say which images could not be used: all in number, a few by name."""
-    refused = training.refused
-    if not refused:
-        return []
-    lines = [f"{counted(len(refused), 'image')} could not be used:"]
-    lines += [_reason(one) for one in refused[:_SHOWN_REFUSED]]
-    if len(refused) > _SHOWN_REFUSED:
-        lines.append(f"and {len(refused) - _SHOWN_REFUSED} more")
-    return [("Refused", lines)]
-
-
-def _reason(refused: "Refused") -> str:
-    path = str(refused.path)
-    return refused.reason if refused.reason.startswith(path) else f"{path}: {refused.reason}"
 
 
 def _next(folder: Path, dataset: "Dataset", training: "Training") -> list[tuple[str, str]]:

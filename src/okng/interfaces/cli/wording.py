@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from math import floor, log10
 from typing import TYPE_CHECKING
 
-from okng.interfaces.cli.output import Output, counted
+from okng.domain.counting import counted
+from okng.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
     from okng.domain.calibration import Calibration
     from okng.domain.dataset import Dataset
+    from okng.services.prepare import Refused
 
 _MOST_CLASSES = 24
+_SHOWN_REFUSED = 3
 
 
 def number(value: float) -> str:
@@ -85,6 +88,27 @@ def calibration_record(calibration: "Calibration") -> dict[str, object]:
     record = asdict(calibration) | {"good_scores": len(calibration.good_scores)}
     record["promises"] = [asdict(p) | {"text": str(p)} for p in calibration.promises]
     return record
+
+
+def refused_rows(refused: "Sequence[Refused]") -> list[tuple[str, str | Sequence[str]]]:
+    """Say which images could not be used: all in number, a few by name."""
+    if not refused:
+        return []
+    lines = [f"{counted(len(refused), 'image')} could not be used:"]
+    lines += [_reason(one) for one in refused[:_SHOWN_REFUSED]]
+    if len(refused) > _SHOWN_REFUSED:
+        lines.append(f"and {len(refused) - _SHOWN_REFUSED} more")
+    return [("Refused", lines)]
+
+
+def refused_record(refused: "Sequence[Refused]") -> list[dict[str, object]]:
+    """Return the same for JSON, all of them."""
+    return [{"image": one.path, "reason": one.reason} for one in refused]
+
+
+def _reason(refused: "Refused") -> str:
+    path = str(refused.path)
+    return refused.reason if refused.reason.startswith(path) else f"{path}: {refused.reason}"
 
 
 def quoted(text: object) -> str:

@@ -10,7 +10,8 @@ print(inspection.verdict, inspection.score, inspection.regions)
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,21 +28,25 @@ from okng.adapters.stores.model_folder import FolderModelStore
 from okng.algorithms.pixels import decode_file, decode_mask, mask_png_from, read
 from okng.domain.calibration import Calibration
 from okng.domain.dataset import Dataset, Sample
-from okng.domain.errors import BadDataset, BadSetting, MissingExtra
+from okng.domain.errors import BadDataset, BadImage, BadSetting, MissingExtra
 from okng.domain.evaluation import Evaluation
+from okng.domain.model import Manifest, Model
 from okng.domain.ports import Progress, Runtime, silent
 from okng.domain.product import product_name
 from okng.domain.verdict import Policy
-from okng.domain.view import Box, View
+from okng.domain.view import LONGEST_SIDE_PX, Box, View
 from okng.graphs.backbone import load_backbone
 from okng.graphs.features import backbone_alone
 from okng.reports.evaluation import to_html, to_json
 from okng.reports.model_card import render_model_card
 from okng.services.bench import Bench
 from okng.services.bench import bench as measure
-from okng.services.calibrate import DefectWish, Wish, calibrate_on_defects
+from okng.services.calibrate import Wish
+from okng.services.defects import DefectScores
+from okng.services.defects import score_defects as score_samples
 from okng.services.evaluate import evaluate as evaluate_samples
 from okng.services.inspect import Inspector
+from okng.services.parity import check_parity
 from okng.services.train import CalibrationPlan, Training, TrainingPlan
 from okng.services.train import train as train_detector
 from okng.settings import Settings, read_settings
@@ -121,12 +126,16 @@ def load(
     Raises:
         NotFound: there is no such model or calibration.
         BadModel: it is damaged, or the runtime cannot run it.
+        ParityError: the runtime is not the one that trained it, and gives other scores.
     """
     settings = settings or read_settings()
     models = store(settings)
     model = models.load(reference)
     active = models.calibration(model.name, calibration)
-    session = runtime(settings).load(model.graph)
+    chosen = runtime(settings)
+    if chosen.label != model.manifest.trained_on:
+        check_parity(model, [chosen], settings.max_pixels)
+    session = chosen.load(model.graph)
     return Inspector(model, session, active, policy, settings.max_pixels)
 
 
@@ -164,12 +173,15 @@ def train_dataset(
     progress: Progress,
 ) -> Training:
     """Train on a dataset that has been read already; see `train`."""
+    product = product_name(product or dataset.name)
+    models = store(settings)
+    models.check_writable(product)
     runtimes = installed_runtimes(settings)
     detector_class = plugins.load("detector", options.detector, settings.plugins)
     config = _configure(detector_class, {"seed": options.seed, **options.config})
     backbone = getattr(config, "backbone", None)
     plan = TrainingPlan(
-        product=product_name(product or dataset.name),
+        product=product,
         detector_name=options.detector,
         detector=detector_class(config, runtimes[0]),
         config=config.model_dump(mode="json"),
@@ -179,8 +191,28 @@ def train_dataset(
         calibration=options.calibration,
         seed=options.seed,
         max_pixels=settings.max_pixels,
+        group_pattern=options.group_pattern,
     )
-    return train_detector(dataset, plan, runtimes, store(settings), render_model_card, progress)
+    return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
+
+
+def read_as_trained(folder: Path, manifest: Manifest, within: Path | None = None) -> Dataset:
+    """Read a dataset, its parts told apart by file name as in the model's training.
+
+    Where the training's pattern does not fit these names, it is read without, with a note.
+
+    Raises:
+        BadDataset: it cannot be understood.
+    """
+    pattern = manifest.data.group_pattern
+    plain = read_dataset(folder, None, within)
+    if pattern is None:
+        return plain
+    try:
+        return read_dataset(folder, pattern, within)
+    except BadDataset as error:
+        note = f"each image counts as a part of its own unless a list says otherwise: {error}"
+        return replace(plain, notes=(*plain.notes, note))
 
 
 def make_view(options: TrainingOptions, settings: Settings) -> View:
@@ -188,8 +220,13 @@ def make_view(options: TrainingOptions, settings: Settings) -> View:
 
     Raises:
         BadImage: the mask cannot be read, or is smaller than the region of interest.
+        BadSetting: the size is none.
     """
     width, height = options.size
+    if not (1 <= width <= LONGEST_SIDE_PX and 1 <= height <= LONGEST_SIDE_PX):
+        raise BadSetting(
+            f"{width} x {height} cannot be a size: sides have 1 to {LONGEST_SIDE_PX} pixels"
+        )
     mask_png = None
     if options.mask is not None:
         mask = decode_mask(read(options.mask, settings.max_pixels), settings.max_pixels)
@@ -204,7 +241,18 @@ def evaluate(
     settings: Settings,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Inspect labelled samples and count what became of them."""
+    """Inspect labelled samples, but those the model was made from, and count what became of them.
+
+    Raises:
+        BadDataset: the model was made from all of them.
+    """
+
+    def digest(path: Path) -> str | None:
+        try:
+            return sha256(read(path, settings.max_pixels)).hexdigest()
+        except BadImage:
+            return None  # the inspection says why
+
     return evaluate_samples(
         lambda sample: inspector.inspect(sample.path),
         samples,
@@ -215,6 +263,7 @@ def evaluate(
         dataset=dataset.name,
         root=dataset.root,
         runtime=runtime(settings).label,
+        digest=digest,
     )
 
 
@@ -230,25 +279,24 @@ def calibrate(
     return models.add_calibration(name, lambda version: make(active, version))
 
 
-def by_defects(
+def score_defects(
     samples: tuple[Sample, ...],
     inspector: Inspector,
-    defects: DefectWish,
-    wish: Wish,
-    progress: Progress,
-) -> Callable[[Calibration, int], Calibration]:
-    """Score the defective samples, for `calibrate`; images that cannot be read are left out."""
-    import numpy as np
+    settings: Settings,
+    progress: Progress = silent,
+) -> DefectScores:
+    """Score defective samples, so that thresholds can be set by them.
 
-    scores = []
-    defective = [sample for sample in samples if sample.is_defective]
-    for done, sample in enumerate(defective, start=1):
-        score = inspector.inspect(sample.path).score
-        if score is not None:
-            scores.append(score)
-        progress("score defects", done, len(defective))
-    found = np.array(scores)
-    return lambda old, version: calibrate_on_defects(old, found, defects, wish, version)
+    Raises:
+        BadDataset: none of them can be used.
+    """
+    return score_samples(
+        samples,
+        inspector.model.manifest.view,
+        lambda sample: inspector.inspect(sample.path),
+        settings.max_pixels,
+        progress,
+    )
 
 
 def write_report(evaluation: Evaluation, to: Path | None, settings: Settings) -> Path:
@@ -265,10 +313,12 @@ def write_report(evaluation: Evaluation, to: Path | None, settings: Settings) ->
         lambda image: decode_file(image, settings.max_pixels),
         lambda mask: decode_mask(read(mask, settings.max_pixels), settings.max_pixels),
     )
+    # Both or neither: a page beside older figures would be believed.
+    files = {path: html.encode(), path.with_suffix(".json"): to_json(evaluation).encode()}
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, html.encode())
-        replace_file(path.with_suffix(".json"), to_json(evaluation).encode())
+        for file, data in files.items():
+            replace_file(file, data)
     return path.absolute()
 
 
@@ -287,8 +337,18 @@ def export_model(reference: str, to: Path, force: bool, settings: Settings) -> P
 
 
 def import_model(file: Path, product: str | None, settings: Settings) -> Imported:
-    """Take in an exported model, under its own product or `product`."""
-    return import_archive(file, store(settings), product)
+    """Take in an exported model, under its own product or `product`.
+
+    Raises:
+        ParityError: the runtime gives its golden images other scores; it is not taken in.
+    """
+    return import_archive(file, store(settings), product, approve=approval(settings))
+
+
+def approval(settings: Settings) -> Callable[[Model], object]:
+    """Return what makes sure that a model from elsewhere scores here as it did there."""
+    chosen = runtime(settings)
+    return lambda model: check_parity(model, [chosen], settings.max_pixels)
 
 
 def bench(

@@ -1,0 +1,252 @@
+"""Builds everything that `okng serve` needs, and starts and ends it in order."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from shutil import rmtree
+
+from okng.adapters.stores.content_folder import ContentFolder
+from okng.adapters.stores.durable_files import writing
+from okng.adapters.stores.file_lock import locked_if_free
+from okng.adapters.stores.model_archive import archive_bytes
+from okng.adapters.stores.model_folder import FolderModelStore
+from okng.adapters.stores.sql.audit import SqlAuditLog
+from okng.adapters.stores.sql.database import Database
+from okng.adapters.stores.sql.datasets import SqlDatasets
+from okng.adapters.stores.sql.identifiers import new_id
+from okng.adapters.stores.sql.inspection_pages import SqlInspectionPages
+from okng.adapters.stores.sql.inspections import SqlInspections
+from okng.adapters.stores.sql.jobs import SqlJobLogs
+from okng.adapters.stores.sql.products import SqlProducts
+from okng.adapters.stores.sql.reviews import SqlReviews
+from okng.bootstrap import approval, load, read_as_trained, runtime, score_defects, store
+from okng.bootstrap.people import people_services
+from okng.bootstrap.service_parts import (
+    Jobs,
+    Known,
+    TakeIn,
+    build_intake,
+    build_retention,
+    build_runner,
+    pool_options,
+    utc_now,
+)
+from okng.domain.calibration import Calibration
+from okng.domain.errors import Conflict
+from okng.domain.inspection import Inspection
+from okng.domain.model import CHAMPION
+from okng.domain.people import Principal
+from okng.domain.people_ports import PasswordHashing
+from okng.domain.verdict import Verdict
+from okng.domain.view import Box
+from okng.services.audit import Audit
+from okng.services.datasets import Datasets
+from okng.services.defects import DefectScores, chosen_defects
+from okng.services.inspection_pool import InspectionPool
+from okng.services.inspection_search import InspectionSearch
+from okng.services.inspections import InspectAndKeep, Keep
+from okng.services.models import Models
+from okng.services.people import People
+from okng.services.products import Products
+from okng.services.retention import Retention
+from okng.services.reviews import Reviews
+from okng.services.sign_in import SignIn
+from okng.services.tokens import Tokens
+from okng.services.training_jobs import TrainingJobs
+from okng.services.training_runner import TrainingRunner
+from okng.services.uploads import Uploads
+from okng.settings import Settings
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A product in short."""
+
+    name: str
+    models: int
+    champion: str | None
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that the interface of the service stands on."""
+
+    settings: Settings
+    started: datetime
+    scratch: Path
+    database: Database
+    registry: FolderModelStore
+    pool: InspectionPool
+    inspect: InspectAndKeep
+    search: InspectionSearch
+    products: Products
+    models: Models
+    reviews: Reviews
+    datasets: Datasets
+    uploads: Uploads
+    jobs: TrainingJobs
+    people: People
+    sign_in: SignIn
+    tokens: Tokens
+    audit: Audit
+    runner: TrainingRunner
+    retention: Retention
+    _held: ExitStack = field(repr=False)
+
+    def start(self) -> str | None:
+        """Begin to train and to tidy up; return the first administrator's one-time password.
+
+        None where there are people already.
+        """
+        first = self.people.first_start(utc_now())
+        self.runner.start()
+        every = self.settings.retention_interval_s
+        if self.settings.anchor_file is not None:
+            every = min(every, self.settings.anchor_interval_s)
+        self.retention.start(every)
+        return None if first is None else first[1]
+
+    def close(self) -> None:
+        """Answer what is waiting, stop what runs, and let go of everything."""
+        self.pool.close()
+        self.runner.close()
+        self.retention.stop()
+        self.database.close()
+        self._held.close()
+
+    def check_ready(self) -> None:
+        """Make sure that images can be inspected and stored.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        self.database.check()
+
+    def overview(self, by: Principal) -> list[Overview]:
+        """Return what the start page shows of each product."""
+        found = []
+        for product in self.products.list(by):
+            names = self.registry.names(product.name)
+            champion = self.models.aliases(product.name, by).get(CHAMPION)
+            found.append(Overview(product.name, len(names), champion))
+        return found
+
+    def shown_by(self, inspection: Inspection) -> tuple[Calibration, Box | None]:
+        """Return what a picture of an inspection needs: its calibration, and where it looked."""
+        calibration = self.registry.calibration(inspection.model, inspection.calibration)
+        return calibration, self.registry.manifest(inspection.model).view.roi
+
+    def score_defects(self, model: str, dataset_id: str, by: Principal) -> DefectScores:
+        """Return what a model makes of a dataset's labelled defects."""
+        place, within = self.datasets.place(self.datasets.get(dataset_id, by))
+        inspector = load(model, settings=self.settings)
+        dataset = read_as_trained(place, inspector.model.manifest, within)
+        return score_defects(chosen_defects(dataset)[0], inspector, self.settings)
+
+
+def build_service(settings: Settings, hashing: PasswordHashing | None = None) -> Service:
+    """Build the service on its database and data folder, and bring the tables up to date.
+
+    Raises:
+        BadSetting: a setting cannot work.
+        Conflict: another service uses this data folder.
+        Unavailable: the database does not answer.
+    """
+    held = ExitStack()
+    scratch = _take_home(settings.home, held)
+    try:
+        database = Database(settings.database_url)
+        held.callback(database.close)
+        database.migrate()
+        return _assemble(settings, database, scratch, hashing, held)
+    except BaseException:
+        held.close()
+        raise
+
+
+def _assemble(
+    settings: Settings,
+    database: Database,
+    scratch: Path,
+    hashing: PasswordHashing | None,
+    held: ExitStack,
+) -> Service:
+    registry, audit = store(settings), SqlAuditLog(database)
+    inspections, contents = SqlInspections(database), ContentFolder(settings.home / "images")
+    pool = InspectionPool(registry, runtime(settings), pool_options(settings))
+    held.callback(pool.close)
+    people = people_services(database, settings, hashing=hashing, now=utc_now)
+    products = Products(SqlProducts(database), database.session, audit, registry.products, utc_now)
+    intake = build_intake(settings, database, audit, Known(products))
+
+    def changed(_product: str) -> None:
+        pool.invalidate()
+
+    runner = build_runner(settings, database, audit, intake.datasets, changed)
+    keep = Keep(images=frozenset(Verdict)) if settings.keep_ok_images else Keep()
+    chores = (
+        intake.uploads.expire,
+        intake.trash.empty,
+        lambda: people.sign_in.purge(utc_now()),
+        lambda: people.audit.anchor_if_due(utc_now()),
+    )
+    return Service(
+        settings=settings,
+        started=utc_now(),
+        scratch=scratch,
+        database=database,
+        registry=registry,
+        pool=pool,
+        inspect=InspectAndKeep(
+            pool, inspections, contents, new_id, utc_now, keep, settings.max_batch_images
+        ),
+        search=InspectionSearch(inspections, SqlInspectionPages(database), contents, audit),
+        products=products,
+        models=Models(
+            registry,
+            database.session,
+            audit,
+            TakeIn(registry, settings.signing_keys, approval(settings)),
+            lambda name: archive_bytes(registry.load(name), registry.calibrations(name)[1:]),
+            changed,
+            pool.prepare,
+        ),
+        reviews=Reviews(
+            inspections, SqlReviews(database), database.session, audit, new_id, utc_now
+        ),
+        datasets=intake.datasets,
+        uploads=intake.uploads,
+        jobs=TrainingJobs(
+            Jobs(database),
+            SqlJobLogs(database),
+            SqlDatasets(database),
+            database.session,
+            audit,
+            new_id,
+            utc_now,
+            runner.wake,
+        ),
+        people=people.people,
+        sign_in=people.sign_in,
+        tokens=people.tokens,
+        audit=people.audit,
+        runner=runner,
+        retention=build_retention(settings, database, contents, audit, chores),
+        _held=held,
+    )
+
+
+def _take_home(home: Path, held: ExitStack) -> Path:
+    """Make sure that no other service uses the data folder; return an empty folder of it."""
+    with writing(home):
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not held.enter_context(locked_if_free(home / ".service.lock")):
+            raise Conflict(
+                f"another okng serve uses the data folder {home}: end it, or choose another "
+                "(OKNG_HOME)"
+            )
+        scratch = home / "tmp"
+        rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+    return scratch.absolute()

@@ -1,0 +1,190 @@
+"""The larger parts of the service, each built of its adapters."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from okng.adapters.compute.training_process import TrainingProcess
+from okng.adapters.datasets import read_dataset
+from okng.adapters.security.signatures import read_public_key, verify_archive
+from okng.adapters.stores.content_folder import ContentFolder
+from okng.adapters.stores.dataset_archive import DatasetRules
+from okng.adapters.stores.file_lock import locked_if_free
+from okng.adapters.stores.model_archive import Imported, import_archive
+from okng.adapters.stores.model_folder import FolderModelStore
+from okng.adapters.stores.sql.audit import SqlAuditLog
+from okng.adapters.stores.sql.database import Database
+from okng.adapters.stores.sql.datasets import SqlDatasets
+from okng.adapters.stores.sql.identifiers import new_id
+from okng.adapters.stores.sql.job_queue import SqlJobQueue
+from okng.adapters.stores.sql.jobs import SqlJobLogs, SqlJobs
+from okng.adapters.stores.sql.kept_images import SqlKeptImages
+from okng.adapters.stores.sql.uploads import SqlUploads
+from okng.adapters.stores.upload_folder import UploadFolder
+from okng.bootstrap.backup import REMOVING
+from okng.domain.model import Model
+from okng.domain.records import ProductRecord
+from okng.domain.retention import RetentionRules
+from okng.services.dataset_trash import DatasetTrash
+from okng.services.datasets import Datasets, KnownProducts
+from okng.services.inspection_pool import PoolOptions
+from okng.services.products import Products
+from okng.services.retention import Retention
+from okng.services.training_runner import TrainingRunner
+from okng.services.uploads import UploadLimits, Uploads
+from okng.settings import Settings
+
+_TRAINING_SETTINGS = {
+    "home", "runtime", "device", "precision", "threads", "plugins", "max_pixels",
+}  # fmt: skip
+"""What the process of a training is told; the database's password is not for it."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What takes in datasets, keeps them, and lets deleted ones go."""
+
+    datasets: Datasets
+    uploads: Uploads
+    trash: DatasetTrash
+
+
+def build_intake(
+    settings: Settings, database: Database, audit: SqlAuditLog, products: KnownProducts
+) -> Intake:
+    known, kept, home = SqlDatasets(database), SqlUploads(database), settings.home.absolute()
+    datasets = Datasets(
+        known,
+        products,
+        database.session,
+        audit,
+        read_dataset,
+        home,
+        settings.dataset_roots,
+        new_id,
+        utc_now,
+    )
+    rules = DatasetRules(
+        archive_bytes=settings.max_upload_bytes,
+        total_bytes=settings.max_upload_bytes,
+        files=settings.max_upload_files,
+        pixels=settings.max_pixels,
+    )
+    files = UploadFolder(home, rules)
+    uploads = Uploads(
+        kept,
+        known,
+        products,
+        files,
+        database.session,
+        audit,
+        read_dataset,
+        home,
+        new_id,
+        utc_now,
+        UploadLimits(settings.max_upload_bytes, settings.max_upload_part_bytes),
+    )
+    trash = DatasetTrash(known, kept, files, database.session, audit, utc_now)
+    return Intake(datasets, uploads, trash)
+
+
+def build_runner(
+    settings: Settings,
+    database: Database,
+    audit: SqlAuditLog,
+    datasets: Datasets,
+    changed: Callable[[str], None],
+) -> TrainingRunner:
+    told = settings.model_dump(mode="json", include=_TRAINING_SETTINGS)
+    return TrainingRunner(
+        SqlJobQueue(database),
+        SqlJobLogs(database),
+        SqlDatasets(database),
+        TrainingProcess(told),
+        database.session,
+        audit,
+        utc_now,
+        changed,
+        datasets.place,
+    )
+
+
+def build_retention(
+    settings: Settings,
+    database: Database,
+    contents: ContentFolder,
+    audit: SqlAuditLog,
+    chores: Sequence[Callable[[], object]],
+) -> Retention:
+    rules = RetentionRules(
+        settings.keep_ok_days,
+        settings.keep_thumbnails_days,
+        settings.keep_ng_days,
+        settings.max_kept_bytes,
+    )
+    lock = settings.home / REMOVING
+    return Retention(
+        SqlKeptImages(database),
+        contents,
+        audit,
+        rules,
+        utc_now,
+        lambda: locked_if_free(lock),
+        chores,
+    )
+
+
+def pool_options(settings: Settings) -> PoolOptions:
+    return PoolOptions(
+        workers=settings.workers,
+        queue_size=settings.queue_size,
+        deadline_ms=1000 * settings.queue_seconds,
+        idle_seconds=settings.model_idle_s,
+        most_models=settings.max_models,
+        max_pixels=settings.max_pixels,
+    )
+
+
+@dataclass(frozen=True)
+class TakeIn:
+    """Takes in a model's archive that `approve` has nothing against.
+
+    It must be signed where there are keys that sign models.
+    """
+
+    registry: FolderModelStore
+    keys: tuple[str, ...]
+    approve: Callable[[Model], object]
+
+    def __post_init__(self) -> None:
+        for key in self.keys:
+            read_public_key(key)  # a wrong one is to be told at the start
+
+    def __call__(self, archive: Path, product: str | None, signature: str | None) -> Imported:
+        if self.keys:
+            verify_archive(archive.read_bytes(), signature, self.keys)
+        return import_archive(archive, self.registry, product, approve=self.approve)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Finds products, also those that the command line has trained."""
+
+    products: Products
+
+    def get(self, name: str) -> ProductRecord:
+        return self.products.find(name)
+
+
+class Jobs(SqlJobQueue):
+    """Queues jobs, and shows them."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        shown = SqlJobs(database)
+        self.get, self.page = shown.get, shown.page

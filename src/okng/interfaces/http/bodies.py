@@ -1,0 +1,186 @@
+"""What the service is sent, checked before anything happens."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from okng.domain.people import Right, Role
+from okng.domain.verdict import Verdict
+from okng.services.calibrate import DefectWish, Wish
+from okng.services.recalibrate import ThresholdChoice
+
+NAME = r"^[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9_])?$"
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""No control characters."""
+
+ProductName = Annotated[str, Path(pattern=NAME, description="A product", examples=["bottle"])]
+Id = Annotated[
+    str,
+    Path(pattern=_UUID, description="A record", examples=["019a9f5e-7c00-7000-8000-000000000000"]),
+]
+Alias = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,31}$", examples=["champion"])]
+Version = Annotated[int, Path(ge=1, le=10**9, examples=[1])]
+PersonName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", examples=["ada"])]
+
+Cursor = Annotated[str | None, Query(max_length=500, description="Of the page before")]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most")]
+Short = Annotated[str | None, Query(min_length=1, max_length=200, pattern=PLAIN)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_max_length=10_000, allow_inf_nan=False)
+
+
+class NewProduct(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "bottle"}]})
+
+    name: str = Field(min_length=1, max_length=64, pattern=NAME)
+    title: str = Field("", max_length=200, pattern=PLAIN)
+
+
+class NewUpload(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "bottle.zip", "size": 1048576}]}
+    )
+
+    name: str = Field(min_length=1, max_length=100, pattern=PLAIN)
+    size: int = Field(ge=1, le=1 << 44, description="Bytes")
+
+
+class NewFolderDataset(Body):
+    """A folder below one of the roots that the administrator has allowed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "bottle", "folder": "/data/parts/bottle"}]}
+    )
+
+    folder: str = Field(min_length=1, max_length=1000, pattern=PLAIN)
+    name: str = Field(min_length=1, max_length=100, pattern=PLAIN)
+
+
+class Region(Body):
+    """In pixels of the original image."""
+
+    x: int = Field(ge=0, le=10**6)
+    y: int = Field(ge=0, le=10**6)
+    width: int = Field(ge=1, le=10**6)
+    height: int = Field(ge=1, le=10**6)
+
+
+class NewJob(Body):
+    """A training; what is not said has the defaults of `okng train`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"dataset_id": "019a9f5e-7c00-7000-8000-000000000000", "size": [256, 256]}]
+        }
+    )
+
+    dataset_id: str = Field(pattern=_UUID)
+    detector: str = Field("memory", min_length=1, max_length=100, pattern=r"^[a-z0-9_.-]+$")
+    config: dict[str, JsonValue] = Field(default_factory=dict, max_length=50)
+    size: tuple[int, int] = Field((256, 256), description="Width and height of the graph's input")
+    roi: Region | None = None
+    max_overkill: float = Field(0.01, gt=0, lt=1)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    margin: float = Field(0.25, ge=0, le=100)
+    calibration: Literal["auto", "split", "cross-fit"] = "auto"
+    group_pattern: str | None = Field(None, max_length=200)
+    seed: int = Field(0, ge=0, le=2**32 - 1)
+
+    def options(self) -> dict[str, object]:
+        """Return the options as plain values."""
+        return self.model_dump(exclude={"dataset_id"})
+
+
+class NewAlias(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"model": "bottle-3"}]})
+
+    model: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9_.@-]*$")
+
+
+class NewCalibration(Body):
+    """Choose one way: by a promise (nothing else), `threshold` by hand, or by labelled defects."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"max_overkill": 0.02}]})
+
+    max_overkill: float = Field(0.01, gt=0, lt=1)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    margin: float = Field(0.25, ge=0, le=100)
+    threshold: float | None = None
+    ng_threshold: float | None = None
+    defects_dataset_id: str | None = Field(None, pattern=_UUID)
+    escape_cost: float | None = Field(None, gt=0, lt=1e9)
+    defect_rate: float = Field(0.05, gt=0, lt=1)
+    max_escapes: float | None = Field(None, gt=0, lt=1)
+
+    def choice(self) -> ThresholdChoice:
+        """Return what is wanted.
+
+        Raises:
+            BadSetting: it contradicts itself.
+        """
+        asked = self.escape_cost is not None or self.max_escapes is not None
+        return ThresholdChoice(
+            Wish(self.max_overkill, self.confidence, self.margin),
+            self.threshold,
+            self.ng_threshold,
+            DefectWish(self.escape_cost, self.defect_rate, self.max_escapes) if asked else None,
+            self.defects_dataset_id,
+        )
+
+
+class NewReview(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"verdict": "NG", "defect": "crack", "note": "at the rim"}]}
+    )
+
+    verdict: Literal[Verdict.OK, Verdict.NG]
+    defect: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN)
+    note: str = Field("", max_length=2000)
+
+
+class NewPerson(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "ada", "role": "engineer"}]})
+
+    name: str = Field(min_length=1, max_length=64)
+    role: Role
+
+
+class NewRole(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "reviewer"}]})
+
+    role: Role
+
+
+class NewPassword(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"old": "what it was", "new": "four unrelated plain words"}]
+        }
+    )
+
+    old: str = Field(min_length=1, max_length=1000)
+    new: str = Field(min_length=1, max_length=1000)
+
+
+class NewToken(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "line 1", "rights": ["read", "inspect"]}]}
+    )
+
+    name: str = Field(min_length=1, max_length=100, pattern=PLAIN)
+    rights: frozenset[Right] = Field(min_length=1)
+    expires: datetime | None = Field(None, description="With a time zone; None is never")
+
+
+class NewSession(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "administrator", "password": "as it was shown"}]}
+    )
+
+    name: str = Field(min_length=1, max_length=64)
+    password: str = Field(min_length=1, max_length=1000)

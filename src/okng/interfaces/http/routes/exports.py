@@ -1,0 +1,93 @@
+"""Exports: all inspections that a filter wants, as a file that is written while it is read."""
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from starlette.responses import StreamingResponse
+
+from okng.domain.records import InspectionRecord
+from okng.interfaces.http.callers import Reader, Served
+from okng.interfaces.http.images import json_bytes
+from okng.interfaces.http.records import API, inspection_record
+from okng.interfaces.http.routes.inspections import Filter
+
+router = APIRouter(prefix=API, tags=["exports"])
+
+COLUMNS = (
+    "id", "at", "actor", "image", "verdict", "score", "p_value", "review_threshold",
+    "ng_threshold", "product", "model", "graph_sha256", "calibration", "part_id", "lot", "view",
+    "camera", "station", "reviewed", "regions", "region_x", "region_y", "region_width",
+    "region_height", "region_area_px", "region_peak_score", "image_width", "image_height",
+    "total_ms", "error",
+)  # fmt: skip
+
+_AT_A_TIME = 200
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@router.get(
+    "/exports/inspections",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "A line for each inspection, oldest first",
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+        }
+    },
+)
+def export_inspections(
+    service: Served,
+    by: Reader,
+    wanted: Filter,
+    format: Literal["csv", "jsonl"] = "csv",  # noqa: A002
+) -> StreamingResponse:
+    """Take inspections away as CSV (of each the strongest region) or as JSON lines."""
+    records = service.search.export(wanted, by)
+    lines, kind = (_csv, "text/csv") if format == "csv" else (_jsonl, "application/x-ndjson")
+    headers = {"Content-Disposition": f'attachment; filename="inspections.{format}"'}
+    return StreamingResponse(lines(records), media_type=kind, headers=headers)
+
+
+def _jsonl(records: Iterator[InspectionRecord]) -> Iterator[bytes]:
+    while some := list(islice(records, _AT_A_TIME)):
+        yield b"".join(json_bytes(inspection_record(record)) + b"\n" for record in some)
+
+
+def _csv(records: Iterator[InspectionRecord]) -> Iterator[bytes]:
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(COLUMNS)
+    while True:
+        yield text.getvalue().encode("utf-8", "backslashreplace")
+        text.seek(0)
+        text.truncate()
+        some = list(islice(records, _AT_A_TIME))
+        if not some:
+            return
+        for record in some:
+            cells = _cells(record)
+            rows.writerow([_cell(cells.get(name)) for name in COLUMNS])
+
+
+def _cells(record: InspectionRecord) -> dict[str, Any]:
+    cells: dict[str, Any] = inspection_record(record)
+    regions, timing = record.inspection.regions, record.inspection.timing
+    cells["regions"] = len(regions)
+    cells["total_ms"] = None if timing is None else timing.total_ms
+    if regions:
+        cells |= {f"region_{name}": value for name, value in vars(regions[0].box).items()}
+        cells["region_area_px"] = regions[0].area_px
+        cells["region_peak_score"] = regions[0].peak_score
+    return cells
+
+
+def _cell(value: object) -> object:
+    """Return a cell that a spreadsheet shows and never computes (OWASP, CSV Injection)."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
