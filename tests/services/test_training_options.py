@@ -9,7 +9,7 @@ from okng.domain.view import Box
 from okng.services.train import CalibrationPlan
 from okng.services.training_options import JobOptions
 
-sides = st.integers(1, 10_000)
+sides = st.integers(1, 4096)
 boxes = st.builds(Box, st.integers(0, 9), st.integers(0, 9), sides, sides)
 
 

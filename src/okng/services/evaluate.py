@@ -149,13 +149,15 @@ def _left_out_note(known: Sequence[Sample], fresh: Sequence[Sample], base: Path)
     total = len(known) + len(fresh)
     names = ", ".join(_name(sample, base) for sample in known[:_NAMED])
     text = (
-        f"{len(known)} of {counted(total, 'test image')} {chosen(len(known), 'was', 'were')} left out, since the model was made from these "
-        f"very images: {names}{', ...' if len(known) > _NAMED else ''}."
+        f"{len(known)} of {counted(total, 'test image')} {chosen(len(known), 'was', 'were')} left "
+        f"out, since the model was made from {chosen(len(known), 'this', 'these')} very "
+        f"{chosen(len(known), 'image', 'images')}: {names}{', ...' if len(known) > _NAMED else ''}."
     )
     defective = sum(sample.is_defective for sample in known)
     if defective:
         are, were = chosen(defective, "is", "are"), chosen(defective, "was", "were")
-        text += f" {defective} of them {are} labelled defective here, but {were} trained on as good."
+        text += f" {defective} of them {are} labelled defective here, but {were} trained on as "
+        text += "good."
     if not any(sample.is_good for sample in fresh):
         text += (
             " No good image remains, so overkill and AUROC are unknown: put good parts that were "
