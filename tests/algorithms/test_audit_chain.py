@@ -46,7 +46,7 @@ CHANGES: dict[str, Callable[[AuditEntry, str], object]] = {
     "action": lambda e, t: e.action + "x" + t,
     "subject": lambda e, t: "x" + t + e.subject,
     "details": lambda e, t: e.details + " " + t,
-    "previous": lambda e, t: e.previous[::-1],
+    "previous": lambda e, t: ("1" if e.previous[0] != "1" else "2") + e.previous[1:],
     "hash": lambda e, t: e.hash[::-1],
 }
 

@@ -29,7 +29,7 @@ def blob(rows: int, columns: int, row: slice, column: slice, value: float = 5.0)
 def test_regions_of_any_map(anomaly_map: np.ndarray, place: Box, threshold: float) -> None:
     """There is a region exactly where the map exceeds the threshold; all lie within the place."""
     regions = find_regions(anomaly_map, threshold, place)
-    assert bool(regions) == bool(anomaly_map.max() > threshold)
+    assert bool(regions) == (float(anomaly_map.max()) > threshold)
     peaks = [region.peak_score for region in regions]
     assert peaks == sorted(peaks, reverse=True)
     for region in regions:

@@ -32,7 +32,8 @@ def find_regions(anomaly_map: Floats, threshold: float, place: Box) -> tuple[Reg
         # A lone cell just above the threshold sinks below it between its neighbours.
         nearest = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_NEAREST)
         fine = np.asarray(nearest, np.float32)
-    above = (fine > threshold).astype(np.uint8)
+    # As the verdict does, in double precision: a threshold need not be a float32.
+    above = (fine > np.float64(threshold)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
     x_scale, y_scale = place.width / width, place.height / height
     regions = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from okng import bootstrap
+from okng.bootstrap import demo
 
 Okng = Callable[..., Any]
 
@@ -33,8 +33,8 @@ def test_bench_table(read: Okng, mixed: Path) -> None:
 
 def test_demo_tells_its_story(fresh: Okng, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo renders, trains, evaluates and inspects; then its images serve again."""
-    monkeypatch.setattr(bootstrap, "DEMO_TEST_GOOD", 2)
-    monkeypatch.setattr(bootstrap, "DEMO_PER_DEFECT", 1)
+    monkeypatch.setattr(demo, "DEMO_TEST_GOOD", 2)
+    monkeypatch.setattr(demo, "DEMO_PER_DEFECT", 1)
     folder = tmp_path / "flange"
     done = fresh("demo", "--folder", folder, "--images", "20")
     assert done.code == 0

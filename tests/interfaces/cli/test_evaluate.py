@@ -136,11 +136,11 @@ def test_report_is_written_whole_or_not_at_all(
     read: Okng, tmp_path: Path, bolt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the JSON cannot be made, there is no new page beside older figures."""
-    import okng.bootstrap
+    import okng.bootstrap.judging
 
     def broken(_: object) -> str:
         raise OSError("no JSON today")
 
-    monkeypatch.setattr(okng.bootstrap, "to_json", broken)
+    monkeypatch.setattr(okng.bootstrap.judging, "to_json", broken)
     assert read("evaluate", bolt, "--report", tmp_path / "r.html").code == 5
     assert not (tmp_path / "r.html").exists()

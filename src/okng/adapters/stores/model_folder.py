@@ -4,7 +4,7 @@ root/bottle/3/model.onnx, manifest.json, golden/*, report.html, calibrations/2.j
 root/bottle/aliases.json
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,7 +24,13 @@ from okng.adapters.stores.model_files import (
     unpack,
     unpack_calibration,
 )
-from okng.adapters.stores.references import NEWEST, Reference, check_alias, parse_reference
+from okng.adapters.stores.references import (
+    NEWEST,
+    Reference,
+    check_alias,
+    listed,
+    parse_reference,
+)
 from okng.adapters.stores.version_folders import (
     aside,
     bring_back,
@@ -219,7 +225,7 @@ class FolderModelStore:
         with changing(self._root / product):
             aliases = read_aliases(self._root / product)
             if alias not in aliases:
-                raise NotFound(f"{product} has no alias {alias!r}; it has {_listed(aliases)}")
+                raise NotFound(f"{product} has no alias {alias!r}; it has {listed(aliases)}")
             del aliases[alias]
             write_aliases(self._root / product, aliases)
 
@@ -346,7 +352,7 @@ class FolderModelStore:
             return aliases.get(CHAMPION, newest)
         if asked.alias not in aliases:
             raise NotFound(
-                f"{asked.product} has no alias {asked.alias!r}; it has {_listed(aliases)} "
+                f"{asked.product} has no alias {asked.alias!r}; it has {listed(aliases)} "
                 f"(okng models promote {asked.product}-{newest} makes a champion)"
             )
         return aliases[asked.alias]
@@ -361,12 +367,12 @@ class FolderModelStore:
             name for name in products if name.startswith(product)
         ]
         hint = f"did you mean {' or '.join(close[:3])}? " if close else ""
-        raise NotFound(f"there is no product {product!r}; {hint}there are {_listed(products)}")
+        raise NotFound(f"there is no product {product!r}; {hint}there are {listed(products)}")
 
     def _check_there(self, product: str, version: int) -> None:
         there = self._versions(product)
         if version not in there:
-            names = _listed(f"{product}-{number}" for number in there)
+            names = listed(f"{product}-{number}" for number in there)
             raise NotFound(f"there is no {product}-{version}; there are: {names}")
 
     def _folder(self, product: str, version: int) -> Path:
@@ -402,9 +408,3 @@ class FolderModelStore:
     def _next_calibration(self, product: str, version: int, manifest: Manifest) -> int:
         later = self._later_calibrations(product, version)
         return max(manifest.calibration.version, *later, 0) + 1
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Return names for a message, at most 20 of them."""
-    every = list(names)
-    return ", ".join(every[:20]) + (", ..." if len(every) > 20 else "") if every else "none"

@@ -1,6 +1,7 @@
 """The ways to name a model: `bottle`, `bottle-3`, `bottle@3`, `bottle@champion`."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from okng.domain.errors import BadSetting, NotFound
@@ -46,3 +47,9 @@ def check_alias(alias: str) -> None:
             f"{alias[:60]!r} cannot be an alias: use up to 32 of a-z, 0-9, '-' and '_', starting "
             f"with a letter ('{NEWEST}' is taken)"
         )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names for a message, at most 20 of them."""
+    every = list(names)
+    return ", ".join(every[:20]) + (", ..." if len(every) > 20 else "") if every else "none"

@@ -1,0 +1,61 @@
+"""Build what the settings name: the store of models, runtimes, and plug-ins with their settings."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from pydantic import ValidationError
+
+from okng import plugins
+from okng.adapters.stores.model_folder import FolderModelStore
+from okng.domain.errors import BadSetting, MissingExtra
+from okng.domain.ports import Runtime
+from okng.settings import Settings
+
+
+def store(settings: Settings) -> FolderModelStore:
+    return FolderModelStore(settings.home / "models")
+
+
+def runtime(settings: Settings) -> Runtime:
+    """Build the runtime that the settings name; `auto` is OpenVINO where it is installed.
+
+    Raises:
+        BadSetting: it does not know the device or precision.
+        MissingExtra: it is not installed.
+    """
+    name = settings.runtime
+    if name == "auto":
+        name = "openvino" if find_spec("openvino") else "onnxruntime"
+    return build_runtime(name, settings, settings.device, settings.precision)
+
+
+def installed_runtimes(settings: Settings) -> list[Runtime]:
+    """Return the chosen runtime first, then every other one that is installed, on the CPU."""
+    chosen = runtime(settings)
+    others = []
+    for name in plugins.names("runtime", settings.plugins):
+        if name != chosen.name:
+            try:
+                others.append(build_runtime(name, settings, "CPU", "f32"))
+            except MissingExtra:
+                continue
+    return [chosen, *others]
+
+
+def build_runtime(name: str, settings: Settings, device: str, precision: str) -> Runtime:
+    runtime_class = plugins.load("runtime", name, settings.plugins)
+    values = {"device": device, "precision": precision, "threads": settings.threads}
+    built: Runtime = runtime_class(configure(runtime_class, values))
+    return built
+
+
+def configure(of: Any, values: Mapping[str, object]) -> Any:
+    """Validate settings of a plug-in; unknown names are refused with those there are."""
+    try:
+        return of.Config(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(of.Config.model_fields)
+        raise BadSetting(f"{where}: {first['msg']} (settings of {of.__name__}: {known})") from error

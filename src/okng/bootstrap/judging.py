@@ -1,0 +1,199 @@
+"""Load a model, evaluate and calibrate it, write its report, measure it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from okng.adapters.datasets import read_dataset
+from okng.adapters.stores.durable_files import replace_file, writing
+from okng.algorithms.pixels import decode_file, decode_mask, read
+from okng.bootstrap.building import installed_runtimes, runtime, store
+from okng.domain.calibration import Calibration
+from okng.domain.dataset import Dataset, Sample
+from okng.domain.errors import BadDataset, BadImage, BadSetting
+from okng.domain.evaluation import Evaluation
+from okng.domain.model import Manifest
+from okng.domain.ports import Progress, silent
+from okng.domain.verdict import Policy
+from okng.graphs.backbone import load_backbone
+from okng.graphs.features import backbone_alone
+from okng.reports.evaluation import to_html, to_json
+from okng.services.bench import Bench
+from okng.services.bench import bench as measure
+from okng.services.defects import DefectScores
+from okng.services.defects import score_defects as score_samples
+from okng.services.evaluate import evaluate as evaluate_samples
+from okng.services.inspect import Inspector
+from okng.services.parity import check_parity
+from okng.settings import Settings, read_settings
+
+
+def load(
+    reference: str,
+    *,
+    calibration: int | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+) -> Inspector:
+    """Load a model, ready to inspect.
+
+    Args:
+        reference: `bottle` (its champion, or the newest), `bottle-3`, `bottle@candidate`.
+        calibration: its number; the newest unless given.
+        policy: how doubt is handled.
+        settings: of the process; from the environment unless given.
+
+    Raises:
+        NotFound: there is no such model or calibration.
+        BadModel: it is damaged, or the runtime cannot run it.
+        ParityError: the runtime is not the one that trained it, and gives other scores.
+    """
+    settings = settings or read_settings()
+    models = store(settings)
+    model = models.load(reference)
+    active = models.calibration(model.name, calibration)
+    chosen = runtime(settings)
+    if chosen.label != model.manifest.trained_on:
+        check_parity(model, [chosen], settings.max_pixels)
+    session = chosen.load(model.graph)
+    return Inspector(model, session, active, policy, settings.max_pixels)
+
+
+def read_as_trained(folder: Path, manifest: Manifest, within: Path | None = None) -> Dataset:
+    """Read a dataset, its parts told apart by file name as in the model's training.
+
+    Where the training's pattern does not fit these names, it is read without, with a note.
+
+    Raises:
+        BadDataset: it cannot be understood.
+    """
+    pattern = manifest.data.group_pattern
+    plain = read_dataset(folder, None, within)
+    if pattern is None:
+        return plain
+    try:
+        return read_dataset(folder, pattern, within)
+    except BadDataset as error:
+        note = f"each image counts as a part of its own unless a list says otherwise: {error}"
+        return replace(plain, notes=(*plain.notes, note))
+
+
+def evaluate(
+    dataset: Dataset,
+    samples: tuple[Sample, ...],
+    inspector: Inspector,
+    settings: Settings,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Inspect labelled samples, but those the model was made from, and count what became of them.
+
+    Raises:
+        BadDataset: the model was made from all of them.
+    """
+
+    def digest(path: Path) -> str | None:
+        try:
+            return sha256(read(path, settings.max_pixels)).hexdigest()
+        except BadImage:
+            return None  # the inspection says why
+
+    return evaluate_samples(
+        lambda sample: inspector.inspect(sample.path),
+        samples,
+        inspector.model.manifest,
+        inspector.calibration,
+        lambda path: decode_mask(read(path, settings.max_pixels), settings.max_pixels),
+        progress,
+        dataset=dataset.name,
+        root=dataset.root,
+        runtime=runtime(settings).label,
+        digest=digest,
+    )
+
+
+def calibrate(
+    reference: str,
+    make: Callable[[Calibration, int], Calibration],
+    settings: Settings,
+) -> Calibration:
+    """Add a calibration to a model: `make` turns the active one into the next, given its number."""
+    models = store(settings)
+    name = models.load(reference).name
+    active = models.calibration(name)
+    return models.add_calibration(name, lambda version: make(active, version))
+
+
+def score_defects(
+    samples: tuple[Sample, ...],
+    inspector: Inspector,
+    settings: Settings,
+    progress: Progress = silent,
+) -> DefectScores:
+    """Score defective samples, so that thresholds can be set by them.
+
+    Raises:
+        BadDataset: none of them can be used.
+    """
+    return score_samples(
+        samples,
+        inspector.model.manifest.view,
+        lambda sample: inspector.inspect(sample.path),
+        settings.max_pixels,
+        progress,
+    )
+
+
+def write_report(evaluation: Evaluation, to: Path | None, settings: Settings) -> Path:
+    """Write an evaluation as HTML and, beside it, as JSON; return the HTML file.
+
+    `to` is the data folder's `reports/<model>/evaluation.html` unless given.
+
+    Raises:
+        BadSetting: it cannot be written.
+    """
+    path = to or settings.home / "reports" / evaluation.model / "evaluation.html"
+    html = to_html(
+        evaluation,
+        lambda image: decode_file(image, settings.max_pixels),
+        lambda mask: decode_mask(read(mask, settings.max_pixels), settings.max_pixels),
+    )
+    # Both or neither: a page beside older figures would be believed.
+    files = {path: html.encode(), path.with_suffix(".json"): to_json(evaluation).encode()}
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for file, data in files.items():
+            replace_file(file, data)
+    return path.absolute()
+
+
+def bench(
+    reference: str,
+    image: Path | None,
+    runs: int,
+    settings: Settings,
+    progress: Progress = silent,
+) -> tuple[str, str, tuple[Bench, ...]]:
+    """Measure a model's latency on every installed runtime.
+
+    `image` is the model's first golden image unless given.
+
+    Returns:
+        The model's name, the image's name, and a result for each runtime.
+
+    Raises:
+        BadImage: the image cannot be inspected.
+    """
+    model = store(settings).load(reference)
+    manifest = model.manifest
+    if image is None and not model.golden:
+        raise BadSetting(f"{model.name} has no image of its own: name one with --image")
+    name = str(image) if image is not None else manifest.golden[0].file
+    data = read(image, settings.max_pixels) if image is not None else model.golden[name]
+    stages = manifest.config.get("stages")
+    alone = None
+    if manifest.backbone is not None and isinstance(stages, list | tuple):
+        alone = backbone_alone(load_backbone(manifest.backbone.name), stages, manifest.view)
+    runtimes = installed_runtimes(settings)
+    found = measure(model, runtimes, alone, data, runs, settings.max_pixels, progress)
+    return model.name, name, found
