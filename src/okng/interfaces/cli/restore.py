@@ -51,7 +51,10 @@ def restore(
         [
             ("Database", counted(restored.rows, "row")),
             ("Files", counted(restored.files, "file")),
-            ("Audit log", f"{counted(restored.audit.entries, 'entry')}, its chain is whole"),
+            (
+                "Audit log",
+                f"{counted(restored.audit.entries, 'entry', 'entries')}, its chain is whole",
+            ),
         ]
     )
     for note in manifest.notes:
