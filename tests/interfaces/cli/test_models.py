@@ -1,5 +1,6 @@
 """`okng models`."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -140,3 +141,28 @@ def test_import_checks_the_golden_scores(okng: Okng, read: Okng, tmp_path: Path)
     assert store.products() == ("bolt",)
     sound = export_archive(model, (), tmp_path)
     assert okng("models", "import", sound, "--product", "nut").code == 0
+
+
+def test_only_signed_models_come_in(
+    okng: Okng, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a key is demanded, a model comes in only with a fitting signature of that key."""
+    made = okng("models", "new-key", tmp_path / "key.pem", "--json").json
+    assert (tmp_path / "key.pem").stat().st_mode & 0o077 == 0
+    assert okng("models", "new-key", tmp_path / "key.pem").code == 2
+    signed = Path(
+        okng("models", "export", "bolt", tmp_path, "--sign", tmp_path / "key.pem", "--json").json[
+            "file"
+        ]
+    )
+    signature = signed.with_name(signed.name + ".sig")
+    line = signature.read_text()
+    monkeypatch.setenv("OKNG_SIGNING_KEYS", json.dumps([made["public"]]))
+    assert okng("models", "import", signed, "--product", "other").code == 0
+    signature.write_text(line.replace(line.split()[2][:4], "AAAA"))
+    assert okng("models", "import", signed, "--product", "more").code == 5
+    signature.unlink()
+    refused = okng("models", "import", signed, "--product", "more")
+    assert refused.code == 5
+    assert "signed models only" in refused.err
+    assert okng("models", "show", "more").code == 5

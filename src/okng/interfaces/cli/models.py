@@ -112,6 +112,10 @@ def export_model(
         Path, typer.Argument(metavar="[FILE]", help="A file, or a folder for bottle-3.okng.")
     ] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option("--sign", metavar="KEY", help="Sign it with a private key, a PEM file."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Write a model to one file.
@@ -122,9 +126,28 @@ def export_model(
     from okng.settings import read_settings
 
     output = Output(as_json)
-    path = write(reference, file, force, read_settings())
+    path = write(reference, file, force, read_settings(), key)
     output.line(f"{path} written, {_megabytes(path.stat().st_size)}")
     output.document({"file": path, "size_bytes": path.stat().st_size})
+
+
+@app.command("new-key", cls=Command)
+def new_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes.")],
+    as_json: options.Json = False,
+) -> None:
+    """Make a key that signs exported models.
+
+    The private key is for okng models export --sign; the public one, in OKNG_SIGNING_KEYS, lets
+    only models in that it has signed. Needs the extra serve.
+    """
+    from okng.bootstrap.exchange import make_key
+
+    output = Output(as_json)
+    public = make_key(file)
+    output.line(f"{file} holds the private key: keep it to yourself")
+    output.line(f"""OKNG_SIGNING_KEYS='["{public}"]'""")
+    output.document({"private": file, "public": public})
 
 
 @app.command("import", cls=Command)
