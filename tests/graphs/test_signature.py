@@ -43,7 +43,7 @@ def branch(node: onnx.NodeProto) -> onnx.NodeProto:
 
 def test_sound_graph() -> None:
     """A graph with the one signature is accepted and its sizes are told."""
-    assert check_signature(sound().SerializeToString()) == Signature(4, 6, 4, 6, None)
+    assert check_signature(sound().SerializeToString()) == Signature(4, 6, 4, 6, None, True)
 
 
 def test_class_scores() -> None:

@@ -11,6 +11,7 @@ print(inspection.verdict, inspection.score, inspection.regions)
 """
 
 from okng.bootstrap.building import installed_runtimes, runtime, store
+from okng.bootstrap.camera_export import CameraExport, export_for_camera
 from okng.bootstrap.demo import DEMO_EDITION, DEMO_PER_DEFECT, DEMO_TEST_GOOD, render_demo
 from okng.bootstrap.exchange import approval, export_model, import_model
 from okng.bootstrap.judging import (
@@ -35,11 +36,13 @@ __all__ = [
     "DEMO_EDITION",
     "DEMO_PER_DEFECT",
     "DEMO_TEST_GOOD",
+    "CameraExport",
     "TrainingOptions",
     "approval",
     "bench",
     "calibrate",
     "evaluate",
+    "export_for_camera",
     "export_model",
     "import_model",
     "installed_runtimes",

@@ -35,10 +35,10 @@ class GraphBuilder:
         self._inputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], list(shape)))
         return name
 
-    def output(self, value: str, name: str, shape: Shape) -> None:
-        """Declare `value` (float32) as the graph's output `name`."""
+    def output(self, value: str, name: str, shape: Shape, dtype: str = "float32") -> None:
+        """Declare `value` as the graph's output `name`."""
         self._nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+        self._outputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], list(shape)))
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
         name = self._fresh("constant")

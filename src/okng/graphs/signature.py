@@ -27,13 +27,17 @@ Dims = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class Signature:
-    """Sizes that the graph declares; None where it leaves them open."""
+    """Sizes that the graph declares; None where it leaves them open.
+
+    `is_batched`: it takes any number of images at once, not one alone.
+    """
 
     height: int | None
     width: int | None
     map_height: int | None
     map_width: int | None
     classes: int | None
+    is_batched: bool
 
 
 def check_signature(graph: bytes) -> Signature:
@@ -146,6 +150,7 @@ def _check_interface(graph: "onnx.GraphProto") -> Signature:
         map_height=outputs["anomaly_map"][1],
         map_width=outputs["anomaly_map"][2],
         classes=outputs["class_scores"][1] if "class_scores" in outputs else None,
+        is_batched=image[0] is None,
     )
 
 

@@ -14,6 +14,7 @@ from okng.interfaces.cli import (
     calibrate,
     demo,
     evaluate,
+    export,
     inspect,
     models,
     restore,
@@ -41,6 +42,7 @@ app.command("inspect", cls=Command, epilog=EPILOG)(inspect.inspect)
 app.command("evaluate", cls=Command)(evaluate.evaluate)
 app.command("calibrate", cls=Command)(calibrate.calibrate)
 app.add_typer(models.app, name="models")
+app.command("export", cls=Command)(export.export)
 app.command("bench", cls=Command)(bench.bench)
 app.command("serve", cls=Command)(serve.serve)
 app.add_typer(users.app, name="users")

@@ -118,9 +118,10 @@ def export_model(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write a model to one file.
+    """Write a model to one file for another okng.
 
-    Its calibrations go with it; okng models import takes it in elsewhere.
+    Its calibrations go with it; okng models import takes it in elsewhere. For programs without
+    okng take okng export.
     """
     from okng.bootstrap import export_model as write
     from okng.settings import read_settings

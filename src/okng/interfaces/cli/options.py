@@ -88,6 +88,17 @@ def parse_size(text: str) -> tuple[int, int]:
     return size
 
 
+def parse_input(text: str) -> tuple[int, int]:
+    """Read `1280x1024`, the width and height of a camera's images."""
+    match = re.fullmatch(r"(\d{1,5})\s*[xX×]\s*(\d{1,5})", text.strip())
+    if match is None or not int(match[1]) * int(match[2]):
+        raise typer.BadParameter(
+            f"{text!r} is no size: write 1280x1024 for width x height in pixels",
+            param_hint="--input",
+        )
+    return int(match[1]), int(match[2])
+
+
 def parse_roi(text: str | None) -> "Box | None":
     """Read `x,y,width,height` in pixels of the original image."""
     from okng.domain.view import Box
