@@ -97,11 +97,19 @@ def provenance(graph: bytes) -> dict[str, object]:
             "normalisation": "in the graph: (image - 127.5) / 127.5; the network was trained with "
             "(image - 127) / 128, at most one grey level beside it",
             "multiple": max(STRIDES.values()),
+            "border_px": max(STRIDES.values()),
         },
         "stages": [
             {"name": name, "stride": STRIDES[index], "channels": STAGES[index].channels}
             for index, name in OUTPUTS.items()
         ],
+        "defaults": {
+            "stages": ["stride8", "stride16"],
+            "cell_px": 16,
+            "side_px": 256,
+            "neighbourhood": 3,
+        },
+        "tier": "fast",
         "changes": "batch norm folded into the convolutions; cut after the last stage listed",
         "made_by": "scripts/build_efficientnet_lite.py",
     }

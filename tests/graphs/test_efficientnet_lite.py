@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from okng.domain.errors import BadModel, BadSetting
-from okng.graphs import backbone as backbone_module
-from okng.graphs.backbone import Backbone, backbone_names, load_backbone
+from okng.graphs.backbone import SHIPPED, Backbone, Backbones, load_backbone
 from okng.graphs.efficientnet_lite import STAGES, feature_graph
 
 REFERENCE = Path(__file__).parent / "efficientnet_lite0_reference.npz"
@@ -85,7 +84,7 @@ def test_shipped_file_is_the_one_that_the_provenance_names() -> None:
 
 def test_unknown_backbone_lists_those_there_are() -> None:
     """A wrong name is answered with the right ones."""
-    assert "efficientnet_lite0" in backbone_names()
+    assert "efficientnet_lite0" in SHIPPED.names()
     with pytest.raises(BadSetting, match="efficientnet_lite0"):
         load_backbone("resnet18")
     with pytest.raises(BadSetting, match="choose from"):
@@ -100,24 +99,30 @@ def test_unknown_stage_lists_those_there_are(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("damage", ["graph", "missing", "card", "fields"])
-def test_damaged_backbone_is_refused(
-    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
-) -> None:
+def test_damaged_backbone_is_refused(damage: str, tmp_path: Path, backbone: Backbone) -> None:
     """A changed graph, a missing one and a broken provenance file are BadModel, never used."""
     card = tmp_path / "own.json"
-    card.write_text(json.dumps({"sha256": backbone.sha256, "licence": "x", "stages": []}))
+    provenance = {
+        "sha256": backbone.sha256,
+        "licence": "x",
+        "input": {"multiple": 16, "border_px": 16},
+        "stages": [],
+        "defaults": {"stages": [], "cell_px": 16, "side_px": 256, "neighbourhood": 3},
+    }
+    card.write_text(json.dumps(provenance))
     graph = tmp_path / "own.onnx"
     graph.write_bytes(backbone.onnx)
-    monkeypatch.setattr(backbone_module, "_places", lambda: (tmp_path,))
-    assert load_backbone("own").sha256 == backbone.sha256
+    shelf = Backbones(tmp_path)
+    assert shelf.names() == ["efficientnet_lite0", "own"]
+    assert shelf.load("own").sha256 == backbone.sha256
     if damage == "graph":
         graph.write_bytes(backbone.onnx[:-1] + b"\0")
     elif damage == "missing":
         graph.unlink()
     else:
         card.write_text("{" if damage == "card" else '{"sha256": ""}')
-    with pytest.raises(BadModel, match="install"):
-        load_backbone("own")
+    with pytest.raises(BadModel, match="add it again"):
+        shelf.load("own")
 
 
 def random_weights(seed: int, last_block: int) -> Arrays:

@@ -1,6 +1,7 @@
 """Build what the settings name: the store of models, runtimes, and plug-ins with their settings."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -8,13 +9,48 @@ from pydantic import ValidationError
 
 from okng import plugins
 from okng.adapters.stores.model_folder import FolderModelStore
+from okng.detectors.frozen import FrozenConfig
 from okng.domain.errors import BadSetting, MissingExtra
-from okng.domain.ports import Runtime
+from okng.domain.ports import Detector, Runtime
+from okng.graphs.backbone import Backbone, Backbones
 from okng.settings import Settings
 
 
 def store(settings: Settings) -> FolderModelStore:
     return FolderModelStore(settings.home / "models")
+
+
+def backbones(settings: Settings) -> Backbones:
+    """Return okng's own backbones and those that the user added."""
+    return Backbones(settings.home / "backbones")
+
+
+@dataclass(frozen=True)
+class BuiltDetector:
+    """A detector with its settings, completed, and the backbone that it stands on, if any."""
+
+    detector: Detector
+    config: Any
+    backbone: Backbone | None
+
+
+def build_detector(
+    name: str, values: Mapping[str, object], runtime: Runtime, settings: Settings
+) -> BuiltDetector:
+    """Build a detector; one whose settings are a `FrozenConfig` is handed the backbones, too.
+
+    Raises:
+        BadSetting: there is no such detector, setting or backbone.
+        BadModel: the backbone is damaged.
+    """
+    detector_class = plugins.load("detector", name, settings.plugins)
+    config = configure(detector_class, values)
+    if not isinstance(config, FrozenConfig):
+        return BuiltDetector(detector_class(config, runtime), config, None)
+    shelf = backbones(settings)
+    backbone = shelf.load(config.backbone)
+    config = config.completed(backbone)
+    return BuiltDetector(detector_class(config, runtime, shelf), config, backbone)
 
 
 def runtime(settings: Settings) -> Runtime:

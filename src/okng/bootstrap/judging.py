@@ -8,7 +8,7 @@ from pathlib import Path
 from okng.adapters.datasets import read_dataset
 from okng.adapters.stores.durable_files import replace_file, writing
 from okng.algorithms.pixels import decode_file, decode_mask, read
-from okng.bootstrap.building import installed_runtimes, runtime, store
+from okng.bootstrap.building import backbones, installed_runtimes, runtime, store
 from okng.domain.calibration import Calibration
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.errors import BadDataset, BadImage, BadSetting
@@ -16,7 +16,6 @@ from okng.domain.evaluation import Evaluation
 from okng.domain.model import Manifest
 from okng.domain.ports import Progress, silent
 from okng.domain.verdict import Policy
-from okng.graphs.backbone import load_backbone
 from okng.graphs.features import backbone_alone
 from okng.reports.evaluation import to_html, to_json
 from okng.services.bench import Bench
@@ -190,10 +189,20 @@ def bench(
         raise BadSetting(f"{model.name} has no image of its own: name one with --image")
     name = str(image) if image is not None else manifest.golden[0].file
     data = read(image, settings.max_pixels) if image is not None else model.golden[name]
-    stages = manifest.config.get("stages")
-    alone = None
-    if manifest.backbone is not None and isinstance(stages, list | tuple):
-        alone = backbone_alone(load_backbone(manifest.backbone.name), stages, manifest.view)
+    alone = _backbone_of(manifest, settings)
     runtimes = installed_runtimes(settings)
     found = measure(model, runtimes, alone, data, runs, settings.max_pixels, progress)
     return model.name, name, found
+
+
+def _backbone_of(manifest: Manifest, settings: Settings) -> bytes | None:
+    """Return a model's backbone as a graph of its own; None where it is not there any more."""
+    stages, shelf = manifest.config.get("stages"), backbones(settings)
+    if manifest.backbone is None or not isinstance(stages, list | tuple):
+        return None
+    if manifest.backbone.name not in shelf.names():
+        return None
+    backbone = shelf.load(manifest.backbone.name)
+    if backbone.sha256 != manifest.backbone.sha256:
+        return None
+    return backbone_alone(backbone, stages, manifest.view)

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from okng import plugins
 from okng.adapters.datasets import read_dataset
 from okng.algorithms.pixels import decode_mask, mask_png_from, read
-from okng.bootstrap.building import configure, installed_runtimes, store
+from okng.bootstrap.building import build_detector, installed_runtimes, store
 from okng.domain.dataset import Dataset
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Progress, silent
 from okng.domain.product import product_name
 from okng.domain.view import LONGEST_SIDE_PX, Box, View
-from okng.graphs.backbone import load_backbone
 from okng.reports.model_card import render_model_card
 from okng.services.calibrate import Wish
 from okng.services.train import CalibrationPlan, Training, TrainingPlan
@@ -27,14 +25,14 @@ DEFAULT_SIZE = (256, 256)
 class TrainingOptions:
     """What may be chosen before a training; everything has a default.
 
-    `size` is (width, height) of the graph's input in pixels; `roi` is in pixels of the original
-    image; `mask` is an image file, black where nothing is inspected. `config` holds settings of
-    the detector by name.
+    `size` is (width, height) of the graph's input in pixels, the backbone's own unless given.
+    `roi` is in pixels of the original image; `mask` is an image file, black where nothing is
+    inspected. `config` holds settings of the detector by name.
     """
 
     detector: str = "memory"
     config: Mapping[str, object] = field(default_factory=dict)
-    size: tuple[int, int] = DEFAULT_SIZE
+    size: tuple[int, int] | None = None
     roi: Box | None = None
     mask: Path | None = None
     wish: Wish = field(default_factory=Wish)
@@ -81,16 +79,17 @@ def train_dataset(
     models = store(settings)
     models.check_writable(product)
     runtimes = installed_runtimes(settings)
-    detector_class = plugins.load("detector", options.detector, settings.plugins)
-    config = configure(detector_class, {"seed": options.seed, **options.config})
-    backbone = getattr(config, "backbone", None)
+    values = {"seed": options.seed, **options.config}
+    built = build_detector(options.detector, values, runtimes[0], settings)
+    backbone = built.backbone
+    side = DEFAULT_SIZE if backbone is None else (backbone.defaults.side_px,) * 2
     plan = TrainingPlan(
         product=product,
         detector_name=options.detector,
-        detector=detector_class(config, runtimes[0]),
-        config=config.model_dump(mode="json"),
-        backbone=None if backbone is None else load_backbone(backbone).card,
-        view=make_view(options, settings),
+        detector=built.detector,
+        config=built.config.model_dump(mode="json"),
+        backbone=None if backbone is None else backbone.card,
+        view=make_view(options, settings, side),
         wish=options.wish,
         calibration=options.calibration,
         seed=options.seed,
@@ -100,14 +99,16 @@ def train_dataset(
     return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
 
 
-def make_view(options: TrainingOptions, settings: Settings) -> View:
-    """Build the view of a training; reads the mask.
+def make_view(
+    options: TrainingOptions, settings: Settings, size: tuple[int, int] = DEFAULT_SIZE
+) -> View:
+    """Build the view of a training, of this size unless the options say another; reads the mask.
 
     Raises:
         BadImage: the mask cannot be read, or is smaller than the region of interest.
         BadSetting: the size is none.
     """
-    width, height = options.size
+    width, height = options.size or size
     if not (1 <= width <= LONGEST_SIDE_PX and 1 <= height <= LONGEST_SIDE_PX):
         raise BadSetting(
             f"{width} x {height} cannot be a size: sides have 1 to {LONGEST_SIDE_PX} pixels"

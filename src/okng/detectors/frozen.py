@@ -6,16 +6,16 @@ read one image at a time, so memory does not grow with the number of images.
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import IO, Annotated, Literal, Protocol
+from typing import IO, Annotated, Literal, Protocol, Self
 
 import numpy as np
 from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
-from okng.domain.arrays import Floats, Mask, Scores
+from okng.domain.arrays import Array, Floats, Mask, Scores
 from okng.domain.ports import Images, Progress, Runtime, Session
-from okng.graphs.backbone import load_backbone
+from okng.graphs.backbone import Backbone, Backbones
 from okng.graphs.features import Features, feature_graph
 from okng.graphs.heads import MapScoring, join
 
@@ -29,22 +29,33 @@ class FrozenConfig(BaseModel):
         "efficientnet_lite0"
     )
     stages: Annotated[
-        tuple[str, ...],
+        tuple[str, ...] | None,
         Field(
             title="Stages",
-            description="Outputs of the backbone that are concatenated.",
+            description="Outputs of the backbone that are concatenated; its own default unless "
+            "given.",
             min_length=1,
             max_length=8,
         ),
-    ] = ("stride8", "stride16")
+    ] = None
     cell_px: Annotated[
-        Literal[4, 8, 16, 32],
+        int | None,
         Field(
             title="Cell",
-            description="Side of a map cell in pixels of the graph's input; smaller cells show "
-            "finer defects and cost more.",
+            description="Side of a map cell in pixels of what the backbone sees; smaller cells "
+            "show finer defects and cost more. The backbone's own default unless given.",
+            ge=1,
+            le=256,
         ),
-    ] = 16
+    ] = None
+    neighbourhood: Annotated[
+        Literal[1, 3] | None,
+        Field(
+            title="Neighbourhood",
+            description="Features are averaged over a square of this side; 1 leaves them as they "
+            "are. The backbone's own default unless given.",
+        ),
+    ] = None
     score_share: Annotated[
         float,
         Field(
@@ -60,6 +71,16 @@ class FrozenConfig(BaseModel):
         Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
     ] = 0.4
     seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
+
+    def completed(self, backbone: Backbone) -> Self:
+        """Return the same with the backbone's defaults where nothing was chosen."""
+        defaults = backbone.defaults
+        chosen = {
+            "stages": self.stages or defaults.stages,
+            "cell_px": self.cell_px or defaults.cell_px,
+            "neighbourhood": self.neighbourhood or defaults.neighbourhood,
+        }
+        return self.model_copy(update=chosen)
 
     def scoring(self, inspected: Mask) -> MapScoring:
         return MapScoring(self.score_share, self.blur_cells, inspected)
@@ -111,17 +132,32 @@ def train_head(
 
 def inspected_cells(inspected: Mask, features: Features) -> Mask:
     """Return bool `[rows, columns]`: the cells of which at least one pixel is inspected."""
-    rows, columns = features.rows, features.columns
     height, width = inspected.shape
-    blocks = inspected.reshape(rows, height // rows, columns, width // columns)
-    return np.asarray(blocks.any(axis=(1, 3)))
+    count = np.zeros((height + 1, width + 1), np.int64)
+    count[1:, 1:] = inspected.cumsum(axis=0).cumsum(axis=1)
+    top, bottom = _edges(height, features.rows)
+    left, right = _edges(width, features.columns)
+    corners = (count[np.ix_(ys, xs)] for ys in (bottom, top) for xs in (right, left))
+    low_right, low_left, high_right, high_left = corners
+    return np.asarray(low_right - low_left - high_right + high_left > 0)
 
 
-def features_for(config: FrozenConfig, images: Images) -> Features:
+def _edges(length: int, cells: int) -> tuple[Array, Array]:
+    """Return where each cell begins, and the first pixel after it; borders belong to both."""
+    numbers = np.arange(cells)
+    return numbers * length // cells, -(-(numbers + 1) * length // cells)
+
+
+def features_for(config: FrozenConfig, backbones: Backbones, images: Images) -> Features:
     """Build the front of the graph for these images."""
     height, width = images.inspected.shape
-    backbone = load_backbone(config.backbone)
-    return feature_graph(backbone, config.stages, config.cell_px, height, width)
+    backbone = backbones.load(config.backbone)
+    chosen = config.completed(backbone)
+    assert chosen.stages is not None
+    assert chosen.cell_px is not None
+    return feature_graph(
+        backbone, chosen.stages, chosen.cell_px, height, width, chosen.neighbourhood or 1
+    )
 
 
 def whole_graph(features: Features, head: ModelProto) -> bytes:

@@ -21,6 +21,7 @@ from okng.detectors.frozen import (
 from okng.domain.arrays import Array, Floats, Mask
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Images, Progress, Runtime, Trained
+from okng.graphs.backbone import SHIPPED, Backbones
 from okng.graphs.heads import gaussian_head
 
 _BATCH = 32
@@ -67,14 +68,17 @@ class Gaussian:
 
     Config: ClassVar = GaussianConfig
 
-    def __init__(self, config: GaussianConfig, runtime: Runtime) -> None:
+    def __init__(
+        self, config: GaussianConfig, runtime: Runtime, backbones: Backbones = SHIPPED
+    ) -> None:
         self._config = config
         self._runtime = runtime
+        self._backbones = backbones
 
     def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Estimate the Gaussians; see `okng.domain.ports.Detector`."""
         config = self._config
-        features = features_for(config, images)
+        features = features_for(config, self._backbones, images)
         kept = min(config.channels, features.channels)
         size = features.rows * features.columns * kept * kept * 4
         if size > _LARGEST_GRAPH:
@@ -84,7 +88,8 @@ class Gaussian:
             )
         trainer = _GaussianTrainer(config, inspected_cells(images.inspected, features))
         head, scores = train_head(trainer, features, self._runtime, images, folds, progress)
-        facts = {"channels": kept, "cell_px": config.cell_px}
+        cells = f"{features.columns} x {features.rows}"
+        facts: dict[str, float | int | str] = {"channels": kept, "cells": cells}
         return Trained(whole_graph(features, head), scores, facts)
 
 

@@ -22,6 +22,7 @@ from okng.detectors.frozen import (
 )
 from okng.domain.arrays import Floats, Mask
 from okng.domain.ports import Images, Progress, Runtime, Trained
+from okng.graphs.backbone import SHIPPED, Backbones
 from okng.graphs.heads import nearest_neighbour_head
 
 
@@ -82,20 +83,23 @@ class Memory:
 
     Config: ClassVar = MemoryConfig
 
-    def __init__(self, config: MemoryConfig, runtime: Runtime) -> None:
+    def __init__(
+        self, config: MemoryConfig, runtime: Runtime, backbones: Backbones = SHIPPED
+    ) -> None:
         self._config = config
         self._runtime = runtime
+        self._backbones = backbones
 
     def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Choose the bank; see `okng.domain.ports.Detector`."""
         config = self._config
-        features = features_for(config, images)
+        features = features_for(config, self._backbones, images)
         trainer = _BankTrainer(config, inspected_cells(images.inspected, features))
         head, scores = train_head(trainer, features, self._runtime, images, folds, progress)
-        facts = {
+        facts: dict[str, float | int | str] = {
             "bank": trainer.bank_rows(len(images)),
             "dimensions": features.channels,
-            "cell_px": config.cell_px,
+            "cells": f"{features.columns} x {features.rows}",
         }
         return Trained(whole_graph(features, head), scores, facts)
 

@@ -17,6 +17,7 @@
     ├── TrainingFailed  a training ended without a model
     ├── DamagedContent  a stored file is no longer what was stored
     ├── Unavailable     something okng needs does not answer now (the database, ...)
+    ├── BadBackbone     weights or a network that cannot serve as a backbone
     └── ParityError     two runtimes disagree about the same graph
 
 Each message says what is wrong and how to mend it. `code` is stable, for programs.
@@ -104,3 +105,7 @@ class TrainingFailed(OkngError):
 
 class BadBackup(OkngError):
     code = "bad-backup"
+
+
+class BadBackbone(OkngError):
+    code = "bad-backbone"

@@ -18,12 +18,13 @@ _LARGEST_SEED = 2**32 - 1
 class JobOptions:
     """What may be chosen for a training job; everything has the default of `okng train`.
 
-    `size` is (width, height) of the graph's input, `roi` is in pixels of the original image.
+    `size` is (width, height) of the graph's input, the backbone's own unless given; `roi` is in
+    pixels of the original image.
     """
 
     detector: str = "memory"
     config: Mapping[str, object] = field(default_factory=dict)
-    size: tuple[int, int] = (256, 256)
+    size: tuple[int, int] | None = None
     roi: Box | None = None
     max_overkill: float = 0.01
     confidence: float = 0.95
@@ -57,7 +58,8 @@ class JobOptions:
 
     def plain(self) -> dict[str, object]:
         """Return what `read` reads."""
-        return asdict(self) | {"size": list(self.size), "calibration": self.calibration.value}
+        size = None if self.size is None else list(self.size)
+        return asdict(self) | {"size": size, "calibration": self.calibration.value}
 
 
 def _text(name: str, value: object) -> str:
@@ -84,7 +86,9 @@ def _number(name: str, value: object) -> float:
     return float(value)
 
 
-def _size(name: str, value: object) -> tuple[int, int]:
+def _size(name: str, value: object) -> tuple[int, int] | None:
+    if value is None:
+        return None
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise BadRequest(f"{name} must be [width, height] in pixels")
     width, height = (_whole(name, side, 1, LONGEST_SIDE_PX) for side in value)

@@ -95,7 +95,7 @@ def test_empty_folder_says_what_is_expected(fresh: Okng, tmp_path: Path) -> None
         (["--roi", "1,2,3"], "'1,2,3' is no region"),
         (["--roi", "1,2,0,5"], "is no region"),
         (["--size", "big"], "'big' is no size"),
-        (["--size", "100"], "multiples of 16"),
+        (["--size", "20"], "at least 32 px"),
         (["--size", "16384"], "4096 pixels at most"),
         (["--size", "256x4112"], "4096 pixels at most"),
         (["--set", "bank_size"], "is no setting: write name=value"),

@@ -56,4 +56,10 @@ def bench(
                 ]
             )
     output.table(["runtime", "", "p50 ms", "p99 ms", "per second", "x backbone"], rows, left=2)
+    if any(one.backbone is None for one in found):
+        output.line()
+        output.note(
+            "the backbone alone cannot be measured: the model has none, or it is not here as it "
+            "was; the model itself is whole without it"
+        )
     output.document({"model": name, "image": file, "runs": [one.record() for one in found]})

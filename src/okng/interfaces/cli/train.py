@@ -43,8 +43,13 @@ def train(
         ),
     ] = None,
     size: Annotated[
-        str, typer.Option("--size", metavar="PX|WxH", help="Size at which parts are looked at.")
-    ] = "256",
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="PX|WxH",
+            help="Size at which parts are looked at; the backbone's own unless given.",
+        ),
+    ] = None,
     roi: Annotated[
         str | None,
         typer.Option(
@@ -72,7 +77,8 @@ def train(
     images, and a CSV of path,label[,mask]. Makes a new version of the product's model.
     """
     chosen = options.parse_settings(settings or [])
-    pixels, box = options.parse_size(size), options.parse_roi(roi)
+    pixels = None if size is None else options.parse_size(size)
+    box = options.parse_roi(roi)
     from okng.adapters.datasets import read_dataset
     from okng.bootstrap import TrainingOptions, train_dataset
     from okng.services.train import CalibrationPlan

@@ -82,7 +82,9 @@ class NewJob(Body):
     dataset_id: str = Field(pattern=_UUID)
     detector: str = Field("memory", min_length=1, max_length=100, pattern=r"^[a-z0-9_.-]+$")
     config: dict[str, JsonValue] = Field(default_factory=dict, max_length=50)
-    size: tuple[int, int] = Field((256, 256), description="Width and height of the graph's input")
+    size: tuple[int, int] | None = Field(
+        None, description="Width and height of the graph's input; the backbone's own unless given"
+    )
     roi: Region | None = None
     max_overkill: float = Field(0.01, gt=0, lt=1)
     confidence: float = Field(0.95, gt=0, lt=1)
