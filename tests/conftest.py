@@ -1,4 +1,4 @@
-"""What all tests share: the public datasets, where there are any."""
+"""What all tests share: the public datasets and weights, where there are any."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,20 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session")
 def okng_data() -> Path:
     """Return the folder of the public datasets; skip without it, fail where CI promised it."""
-    folder = Path(os.environ.get("OKNG_DATA") or ROOT.parent / "shared" / "data")
+    return _promised("OKNG_DATA", "data", "datasets", "bottle, casting, ...")
+
+
+@pytest.fixture(scope="session")
+def okng_backbones() -> Path:
+    """Return the folder of published weights; skip without it, fail where CI promised it."""
+    return _promised("OKNG_BACKBONES", "backbones", "weights", "dinov2_vits14_fp16.safetensors")
+
+
+def _promised(variable: str, name: str, what: str, content: str) -> Path:
+    folder = Path(os.environ.get(variable) or ROOT.parent / "shared" / name)
     if folder.is_dir():
         return folder
-    reason = f"no datasets at {folder}: set OKNG_DATA to the folder that holds bottle, casting, ..."
+    reason = f"no {what} at {folder}: set {variable} to the folder that holds {content}"
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
@@ -22,7 +32,7 @@ def okng_data() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for the datasets, so that `-m 'not data'` leaves it out."""
+    """Mark what asks for datasets or weights, so that `-m 'not data'` leaves it out."""
     for item in items:
-        if "okng_data" in getattr(item, "fixturenames", ()):
+        if {"okng_data", "okng_backbones"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("data")

@@ -49,26 +49,29 @@ def upstream_names(weights: Weights) -> dict[str, _Array]:
     parts: dict[str, dict[str, _Array]] = {}
     for name, values in weights.items():
         plain = name.removeprefix("dinov2.")
-        match = re.fullmatch(
-            r"encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)", plain
-        )
-        if match:
-            parts.setdefault(f"blocks.{match[1]}.attn.qkv.{match[3]}", {})[match[2]] = values
+        if match := _QUERY_KEY_VALUE.fullmatch(plain):
+            whole = f"blocks.{match['block']}.attn.qkv.{match['kind']}"
+            parts.setdefault(whole, {})[match["part"][0]] = values
             continue
         for pattern, replacement in _TRANSFORMERS_NAMES:
             plain = re.sub(pattern, replacement, plain)
         renamed[plain] = values
     for name, found in parts.items():
         if len(found) == 3:
-            renamed[name] = np.concatenate([found[part] for part in ("query", "key", "value")])
+            renamed[name] = np.concatenate([found[part] for part in "qkv"])
     return renamed
 
 
+# Published files have the first of two ways; version 5 of `transformers` has the second in memory.
+_QUERY_KEY_VALUE = re.compile(
+    r"encoder\.layer\.(?P<block>\d+)\.attention\."
+    r"(attention\.(?=query|key|value))?(?P<part>query|key|value|[qkv]_proj)\.(?P<kind>weight|bias)"
+)
 _TRANSFORMERS_NAMES = (
     (r"^embeddings\.position_embeddings$", "pos_embed"),
     (r"^embeddings\.(cls_token|mask_token)$", r"\1"),
     (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
-    (r"^encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"blocks.\1.attn.proj."),
+    (r"^encoder\.layer\.(\d+)\.attention\.(output\.dense|o_proj)\.", r"blocks.\1.attn.proj."),
     (r"^encoder\.layer\.(\d+)\.layer_scale([12])\.lambda1$", r"blocks.\1.ls\2.gamma"),
     (r"^encoder\.layer\.(\d+)\.", r"blocks.\1."),
     (r"^layernorm\.", "norm."),
