@@ -10,6 +10,9 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
 	if "$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$python"; break; fi; done)
 WORKERS ?= 2
+# A reference for tests alone. Builds for one processor or another have one version and different
+# hashes, so it is not in the lock: the index that pip is told of says which it is.
+TORCH ?= torch==2.13.0
 UV ?= uv
 
 BIN := .venv/bin
@@ -68,5 +71,6 @@ clean: ## Remove everything that was made here.
 .venv/installed-test: requirements/test.txt pyproject.toml | .venv/created
 	@echo "Installing okng, what it needs and what its tests need into .venv (once)"
 	@$(INSTALL) --require-hashes --only-binary :all: -r requirements/test.txt
+	@$(INSTALL) --only-binary :all: $(TORCH)
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/installed-demo

@@ -15,7 +15,11 @@ class Session(Protocol):
     """A graph, ready to run on one worker."""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Floats]:
-        """Run the graph on inputs by name; return its outputs by name, float32."""
+        """Run the graph on inputs by name; return its outputs by name, float32.
+
+        Raises:
+            BadModel: the graph does not run on them.
+        """
         ...
 
 

@@ -89,7 +89,7 @@ class OnnxRuntime:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """Return what ONNX Runtime raises for a graph that it cannot load."""
+    """Return what ONNX Runtime raises for a graph that it cannot load or run."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
@@ -105,4 +105,8 @@ class OnnxRuntimeSession:
         self._names = [output.name for output in session.get_outputs()]
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Floats]:
-        return dict(zip(self._names, self._session.run(None, dict(inputs)), strict=True))
+        try:
+            outputs = self._session.run(None, dict(inputs))
+        except _refusals() as error:
+            raise BadModel(f"ONNX Runtime cannot run this graph: {error}") from error
+        return dict(zip(self._names, outputs, strict=True))

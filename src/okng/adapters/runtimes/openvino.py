@@ -95,7 +95,10 @@ class OpenVinoSession:
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     def _run_one(self, inputs: Mapping[str, Array]) -> dict[str, Floats]:
-        self._request.infer(dict(inputs), share_inputs=True)
+        try:
+            self._request.infer(dict(inputs), share_inputs=True)
+        except RuntimeError as error:
+            raise BadModel(f"OpenVINO cannot run this graph: {error}") from error
         outputs: dict[str, Floats] = {}
         for i, names in enumerate(self._names):
             outputs |= dict.fromkeys(names, self._request.get_output_tensor(i).data.copy())

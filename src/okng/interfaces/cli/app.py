@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from okng.interfaces.cli import (
     audit,
+    backbone,
     backup,
     bench,
     calibrate,
@@ -45,6 +46,7 @@ app.add_typer(models.app, name="models")
 app.command("export", cls=Command)(export.export)
 app.command("bench", cls=Command)(bench.bench)
 app.command("serve", cls=Command)(serve.serve)
+app.add_typer(backbone.app, name="backbone")
 app.add_typer(users.app, name="users")
 app.add_typer(audit.app, name="audit")
 app.command("backup", cls=Command)(backup.backup)

@@ -34,6 +34,7 @@ STAGES = {
     "rendering": "Rendering parts",
     "inspect": "Inspecting",
     "bench": "Measuring",
+    "measure": "Measuring",
     "back up files": "Backing up files",
     "restore files": "Restoring files",
     "verify": "Verifying",
