@@ -4,8 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Properties are not about time: a busy machine must not fail them.
+settings.register_profile(
+    "okng", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("okng")
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def cases(draw: st.DrawFn) -> tuple[View, Size, int]:
     return View(width, height, roi, png), source, seed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(), st.sampled_from(["rgb", "bgr"]))
 def test_the_graph_sees_what_the_view_shows(case: tuple[View, Size, int], channels: str) -> None:
     """Crop, resize, mask and channels give the view's pixels, a few of them one level off."""

@@ -180,7 +180,7 @@ def unfolded(x: NDArray, weights: Mapping[str, NDArray], convolution: str, norm:
     return normal * gain[:, None, None] + bias[:, None, None]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 2**32 - 1),
     height=st.sampled_from([4, 8, 12]),

@@ -124,7 +124,7 @@ def test_masked_cells_have_no_say(runtime: Runtime, sigma: float) -> None:
     assert (after[1][:, mask] > 0).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(share=st.floats(0, 1), seed=st.integers(0, 99), masked=st.integers(0, 40))
 def test_score_is_the_mean_of_the_highest_share(share: float, seed: int, masked: int) -> None:
     """0 gives the maximum, 1 the mean, anything between the mean of that many cells."""

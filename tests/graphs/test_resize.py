@@ -37,7 +37,7 @@ def noise(source: Size, seed: int, count: int = 1) -> NDArray[np.uint8]:
 sizes = st.builds(Size, st.integers(1, 90), st.integers(1, 90))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes, sizes, st.integers(0, 99))
 def test_any_sizes(source: Size, target: Size, seed: int) -> None:
     """From any size to any other, pixels are OpenCV's but for single grey levels in a few."""

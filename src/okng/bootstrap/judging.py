@@ -5,7 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from okng.adapters.datasets import read_dataset
+from okng.adapters.datasets import read_dataset, read_defects
 from okng.adapters.stores.durable_files import replace_file, writing
 from okng.algorithms.pixels import decode_file, decode_mask, read
 from okng.bootstrap.building import backbones, installed_runtimes, runtime, store
@@ -59,8 +59,12 @@ def load(
     return Inspector(model, session, active, policy, settings.max_pixels)
 
 
-def read_as_trained(folder: Path, manifest: Manifest, within: Path | None = None) -> Dataset:
+def read_as_trained(
+    folder: Path, manifest: Manifest, within: Path | None = None, *, defects: bool = False
+) -> Dataset:
     """Read a dataset, its parts told apart by file name as in the model's training.
+
+    `defects` says that there are defects in it, for `read_defects`.
 
     Where the training's pattern does not fit these names, it is read without, with a note.
 
@@ -68,11 +72,12 @@ def read_as_trained(folder: Path, manifest: Manifest, within: Path | None = None
         BadDataset: it cannot be understood.
     """
     pattern = manifest.data.group_pattern
-    plain = read_dataset(folder, None, within)
+    understand = read_defects if defects else read_dataset
+    plain = understand(folder, None, within)
     if pattern is None:
         return plain
     try:
-        return read_dataset(folder, pattern, within)
+        return understand(folder, pattern, within)
     except BadDataset as error:
         note = f"each image counts as a part of its own unless a list says otherwise: {error}"
         return replace(plain, notes=(*plain.notes, note))
@@ -134,9 +139,11 @@ def score_defects(
     Raises:
         BadDataset: none of them can be used.
     """
+    manifest = inspector.model.manifest
     return score_samples(
         samples,
-        inspector.model.manifest.view,
+        manifest.view,
+        frozenset(manifest.data.digests),
         lambda sample: inspector.inspect(sample.path),
         settings.max_pixels,
         progress,

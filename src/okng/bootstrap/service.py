@@ -141,7 +141,7 @@ class Service:
         """Return what a model makes of a dataset's labelled defects."""
         place, within = self.datasets.place(self.datasets.get(dataset_id, by))
         inspector = load(model, settings=self.settings)
-        dataset = read_as_trained(place, inspector.model.manifest, within)
+        dataset = read_as_trained(place, inspector.model.manifest, within, defects=True)
         return score_defects(chosen_defects(dataset)[0], inspector, self.settings)
 
 

@@ -52,7 +52,8 @@ def chosen_defects(dataset: Dataset) -> tuple[tuple[Sample, ...], bool]:
     every = tuple(sample for sample in dataset.samples if sample.is_defective)
     if not every:
         raise BadDataset(
-            f"{dataset.name} has no labelled defects: put them into folders by name, beside good/"
+            f"{dataset.name} has no labelled defects: name a folder of defective parts, or put "
+            "them into folders by name, beside good/"
         )
     train = tuple(sample for sample in every if sample.split is Split.TRAIN)
     return (train, False) if train else (every, True)
@@ -61,6 +62,7 @@ def chosen_defects(dataset: Dataset) -> tuple[tuple[Sample, ...], bool]:
 def score_defects(
     samples: Sequence[Sample],
     view: View,
+    learned: frozenset[str],
     inspect: Callable[[Sample], Inspection],
     max_pixels: int,
     progress: Progress = silent,
@@ -70,15 +72,18 @@ def score_defects(
     Args:
         samples: all of them defective; those that cannot be used are told, not counted.
         view: the model's; near-duplicates are found in what it shows.
+        learned: SHA-256, hexadecimal, of the files that the model learned as good.
         inspect: with the model.
         max_pixels: limit on an image's width x height.
         progress: is told how far the work is.
 
     Raises:
-        BadDataset: none of them can be used.
+        BadDataset: none of them can be used, or the model learned some as good.
     """
     with PreparedImages(samples, Preparer(view), max_pixels, progress) as images:
         parts, readable, refused = images.parts, images.samples, list(images.refused)
+        digests = [digest.hex() for digest in images.digests]
+    _refuse_learned([s for s, d in zip(readable, digests, strict=True) if d in learned])
     scores = np.full(len(readable), np.nan)
     for i, sample in enumerate(readable):
         inspection = inspect(sample)
@@ -93,3 +98,13 @@ def score_defects(
         raise BadDataset(f"none of the {len(refused)} defective images can be used{why}")
     lowest = best_by_group(scores[scored], parts[scored])
     return DefectScores(lowest, int(scored.sum()), tuple(refused))
+
+
+def _refuse_learned(samples: Sequence[Sample]) -> None:
+    """Stop where a good part's image is taken for a defect: it would pull the threshold down."""
+    if samples:
+        raise BadDataset(
+            f"{counted(len(samples), 'image')} among these defects, such as {samples[0].path}, "
+            "taught the model what good parts look like: name a folder of defective parts only, "
+            "or train again without them"
+        )

@@ -88,6 +88,30 @@ def test_folder_without_defects(okng: Okng, bolt: Path) -> None:
     assert "no labelled defects" in done.err
 
 
+@pytest.mark.parametrize("place", ["caught", "caught/by hand", "caught/dark", "caught/dark/left"])
+def test_defects_may_lie_alone(okng: Okng, bolt: Path, tmp_path: Path, place: str) -> None:
+    """A folder that --defects names needs no good/ beside the defects, nor any names of kinds."""
+    shutil.copytree(bolt / "test" / "spot", tmp_path / place)
+    ask = ["calibrate", "bolt", "--defects", tmp_path / "caught", "--max-escapes", "0.9"]
+    done = okng(*ask, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.json["new"]["promises"][0]["n"] == 5
+
+
+def test_good_images_are_no_defects(okng: Okng, bolt: Path, tmp_path: Path) -> None:
+    """What the model learned as good cannot set a threshold as a defect, wherever it lies; and a
+    folder that is called good holds none."""
+    shutil.copytree(bolt / "test" / "spot", tmp_path / "caught")
+    shutil.copy(next((bolt / "train" / "good").iterdir()), tmp_path / "caught" / "late.png")
+    ask = ["calibrate", "bolt", "--max-escapes", "0.9", "--defects"]
+    done = okng(*ask, tmp_path / "caught")
+    assert done.code == 5
+    assert "late.png, taught the model what good parts look like" in done.err
+    done = okng(*ask, bolt / "train" / "good")
+    assert done.code == 5
+    assert "no labelled defects" in done.err
+
+
 def test_images_of_one_part_count_once(okng: Okng, bolt: Path, tmp_path: Path) -> None:
     """Copies of defects, and images that a pattern puts together, are one part: no promise gains
     by them, and the lowest score of each part counts."""

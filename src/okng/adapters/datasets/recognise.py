@@ -1,11 +1,13 @@
 """Understand a dataset by looking at it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from okng.adapters.datasets.class_folders import ClassFolders
 from okng.adapters.datasets.containment import check_contained
 from okng.adapters.datasets.csv_list import CsvList
+from okng.adapters.datasets.defects_alone import DefectsAlone
 from okng.adapters.datasets.flat import Flat
 from okng.adapters.datasets.listing import IMAGE_SUFFIXES, Listing, scan
 from okng.adapters.datasets.mvtec import Mvtec
@@ -50,7 +52,25 @@ def read_dataset(
     Raises:
         BadDataset: nothing fits, or the pattern does not; says what was seen and expected.
     """
+    known = layouts(grouping_from(group_pattern), within)
+    return _read(root, known, group_pattern, within)
+
+
+def read_defects(
+    root: Path, group_pattern: str | None = None, within: Path | None = None
+) -> Dataset:
+    """Read a dataset of which the user says that it holds defects.
+
+    As `read_dataset`, but defects may also lie there alone, without good/ beside them.
+    """
     grouping = grouping_from(group_pattern)
+    *strict, flat = layouts(grouping, within)
+    return _read(root, (*strict, DefectsAlone(grouping), flat), group_pattern, within)
+
+
+def _read(
+    root: Path, known: Sequence[Layout], group_pattern: str | None, within: Path | None
+) -> Dataset:
     try:
         root.stat()
     except (OSError, ValueError) as error:
@@ -60,7 +80,7 @@ def read_dataset(
         listing = scan(root)
         if not listing.images:
             raise BadDataset(f"{_seen(listing)}\n{EXPECTED}")
-    for layout in layouts(grouping, within):
+    for layout in known:
         if root.is_file() and not isinstance(layout, CsvList):
             break
         dataset = layout.read(root)

@@ -44,7 +44,7 @@ def calibrate(
     ] = None,
     defects: Annotated[
         Path | None,
-        typer.Option("--defects", metavar="FOLDER", help="A dataset with defects to learn from."),
+        typer.Option("--defects", metavar="FOLDER", help="Defective parts, or a dataset with such."),
     ] = None,
     escape_cost: Annotated[
         float | None,
@@ -158,15 +158,15 @@ def _score_defects(
     output: Output, name: str, folder: Path, group_pattern: str | None, settings: "Settings"
 ) -> "DefectScores":
     """Score the defects of a folder, and say what they are."""
-    from okng.adapters.datasets import read_dataset
+    from okng.adapters.datasets import read_defects
     from okng.bootstrap import load, read_as_trained, score_defects
     from okng.services.defects import chosen_defects
 
     inspector = load(name, settings=settings)
     if group_pattern is None:
-        dataset = read_as_trained(folder, inspector.model.manifest)
+        dataset = read_as_trained(folder, inspector.model.manifest, defects=True)
     else:
-        dataset = read_dataset(folder, group_pattern)
+        dataset = read_defects(folder, group_pattern)
     samples, of_test = chosen_defects(dataset)
     if of_test:
         output.warn(_EXAM)
