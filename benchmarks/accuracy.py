@@ -20,10 +20,11 @@ from benchmarks.setting import datasets, table
 from okng.algorithms.metrics import auroc
 from okng.algorithms.pixels import Preparer
 from okng.bootstrap import TrainingOptions, evaluate, load, make_view, runtime, train_dataset
+from okng.detectors.images import Chosen
 from okng.detectors.memory import Memory, MemoryConfig
 from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.ports import Session, silent
-from okng.services.prepare import Chosen, PreparedImages
+from okng.services.prepare import PreparedImages
 from okng.settings import Settings
 
 HEADS = [

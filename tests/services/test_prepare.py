@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode_file, mask_png_from
+from okng.detectors.images import Chosen
 from okng.domain.dataset import GOOD, Sample, Split
 from okng.domain.ports import silent
 from okng.domain.view import MASKED, Box, View
-from okng.services.prepare import Chosen, PreparedImages
+from okng.services.prepare import PreparedImages
 
 
 def prepared(

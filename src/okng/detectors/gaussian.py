@@ -11,13 +11,8 @@ import numpy as np
 from onnx import ModelProto
 from pydantic import Field
 
-from okng.detectors.frozen import (
-    FrozenConfig,
-    features_for,
-    inspected_cells,
-    train_head,
-    whole_graph,
-)
+from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells, whole_graph
+from okng.detectors.head_training import train_head
 from okng.domain.arrays import Array, Floats, Mask
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Images, Progress, Runtime, Trained
@@ -79,26 +74,42 @@ class Gaussian:
         """Estimate the Gaussians; see `okng.domain.ports.Detector`."""
         config = self._config
         features = features_for(config, self._backbones, images)
-        kept = min(config.channels, features.channels)
-        size = features.rows * features.columns * kept * kept * 4
-        if size > _LARGEST_GRAPH:
-            raise BadSetting(
-                f"{features.rows}x{features.columns} cells with {kept} channels need a graph of "
-                f"{size >> 20} MiB; take larger cells (cell_px), fewer channels or a smaller size"
-            )
-        trainer = _GaussianTrainer(config, inspected_cells(images.inspected, features))
-        head, scores = train_head(trainer, features, self._runtime, images, folds, progress)
-        cells = f"{features.columns} x {features.rows}"
-        facts: dict[str, float | int | str] = {"channels": kept, "cells": cells}
-        return Trained(whole_graph(features, head), scores, facts)
+        trainer = GaussianTrainer(config, inspected_cells(images.inspected, features))
+        trainer.check(features.channels)
+        head, fitted = train_head(trainer, features, self._runtime, images, folds, progress)
+        facts: dict[str, float | int | str] = {
+            "channels": min(config.channels, features.channels),
+            "cells": f"{features.columns} x {features.rows}",
+        }
+        return Trained(
+            whole_graph(features, head), None if fitted is None else fitted.scores, facts
+        )
 
 
-class _GaussianTrainer:
+class GaussianTrainer:
+    """Estimates Gaussians from features; a `HeadTrainer`. `cells` are those that are inspected."""
+
     def __init__(self, config: GaussianConfig, cells: Mask) -> None:
         self._config = config
         self._cells = cells
 
+    def check(self, channels: int) -> None:
+        """Refuse, before any work, what would make a huge graph of so many feature channels.
+
+        Raises:
+            BadSetting: with the settings that would mend it.
+        """
+        kept = min(self._config.channels, channels)
+        size = self._cells.size * kept * kept * 4
+        if size > _LARGEST_GRAPH:
+            rows, columns = self._cells.shape
+            raise BadSetting(
+                f"{rows}x{columns} cells with {kept} channels need a graph of {size >> 20} MiB; "
+                "take larger cells (cell_px), fewer channels or a smaller size"
+            )
+
     def fit(self, features: Iterator[Floats], count: int, progress: Progress) -> ModelProto:
+        """Build the head; see `okng.detectors.head_training.HeadTrainer`."""
         config = self._config
         rng = np.random.default_rng(config.seed)
         first = next(features)

@@ -6,20 +6,16 @@ training memory and inspection time are known before the first image.
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from onnx import ModelProto
 from pydantic import Field
 
 from okng.algorithms.coreset import greedy_k_center, random_projection
-from okng.detectors.frozen import (
-    FrozenConfig,
-    features_for,
-    inspected_cells,
-    train_head,
-    whole_graph,
-)
+from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells, whole_graph
+from okng.detectors.head_training import train_head
+from okng.detectors.turns import choose_turns, turned_copies
 from okng.domain.arrays import Floats, Mask
 from okng.domain.ports import Images, Progress, Runtime, Trained
 from okng.graphs.backbone import SHIPPED, Backbones
@@ -76,6 +72,14 @@ class MemoryConfig(FrozenConfig):
             le=4096,
         ),
     ] = 32
+    turns: Annotated[
+        Annotated[int, Field(ge=1, le=64)] | Literal["auto"],
+        Field(
+            title="Turns",
+            description="At how many evenly spread angles the bank learns each image: for parts "
+            "that lie turned. auto is 1, 2, 4 or 8: what the good images themselves show to help.",
+        ),
+    ] = "auto"
 
 
 class Memory:
@@ -93,18 +97,30 @@ class Memory:
     def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Choose the bank; see `okng.domain.ports.Detector`."""
         config = self._config
+        runtime = self._runtime
         features = features_for(config, self._backbones, images)
-        trainer = _BankTrainer(config, inspected_cells(images.inspected, features))
-        head, scores = train_head(trainer, features, self._runtime, images, folds, progress)
+        cells = inspected_cells(images.inspected, features)
+        turns = config.turns
+        if turns == "auto":
+            share, seed = config.score_share, config.seed
+            turns = choose_turns(features, runtime, images, cells, share, seed, progress)
+        copies = turned_copies(len(images), turns)
+        trainer = BankTrainer(config, cells)
+        head, fitted = train_head(trainer, features, runtime, images, folds, progress, copies)
         facts: dict[str, float | int | str] = {
-            "bank": trainer.bank_rows(len(images)),
+            "bank": trainer.bank_rows(len(images) + len(copies)),
             "dimensions": features.channels,
             "cells": f"{features.columns} x {features.rows}",
+            "turns": turns,
         }
-        return Trained(whole_graph(features, head), scores, facts)
+        return Trained(
+            whole_graph(features, head), None if fitted is None else fitted.scores, facts
+        )
 
 
-class _BankTrainer:
+class BankTrainer:
+    """Chooses a bank from features; a `HeadTrainer`. `cells` are those that are inspected."""
+
     def __init__(self, config: MemoryConfig, cells: Mask) -> None:
         self._config = config
         self._cells = cells
@@ -117,6 +133,7 @@ class _BankTrainer:
         return min(max(wanted, config.smallest_bank), config.bank_size, drawn)
 
     def fit(self, features: Iterator[Floats], count: int, progress: Progress) -> ModelProto:
+        """Build the head; see `okng.detectors.head_training.HeadTrainer`."""
         config = self._config
         rng = np.random.default_rng(config.seed)
         sample = self._sample(features, count, rng)

@@ -105,18 +105,3 @@ class PreparedImages:
         self._file.seek(range(len(self))[index] * self._bytes)
         data = np.frombuffer(self._file.read(self._bytes), np.uint8)
         return data.reshape(self._height, self._width, 3)
-
-
-class Chosen:
-    """Some of the images, by index."""
-
-    def __init__(self, images: PreparedImages, indices: Sequence[int]) -> None:
-        self._images = images
-        self._indices = indices
-        self.inspected = images.inspected
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> Pixels:
-        return self._images[self._indices[index]]

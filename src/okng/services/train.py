@@ -13,6 +13,7 @@ import numpy as np
 from okng.algorithms.calibration import deal_groups, hold_out, worst_by_group
 from okng.algorithms.fingerprint import fingerprint
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, read
+from okng.detectors.images import Chosen
 from okng.domain.arrays import Array, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset
@@ -22,7 +23,7 @@ from okng.domain.ports import Detector, ModelStore, Progress, Runtime, Session, 
 from okng.domain.view import View
 from okng.services.calibrate import Wish, calibrate
 from okng.services.parity import Parity, check_parity
-from okng.services.prepare import Chosen, PreparedImages, Refused
+from okng.services.prepare import PreparedImages, Refused
 from okng.version import __version__
 
 FOLDS, FEW_FOLDS = 5, 3

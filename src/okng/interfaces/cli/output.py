@@ -24,6 +24,7 @@ PIPE_WIDTH = 200
 
 STAGES = {
     "read": "Reading images",
+    "turns": "Trying turned copies",
     "features": "Computing features",
     "fit": "Learning",
     "cross-fit": "Cross-fitting",

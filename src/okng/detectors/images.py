@@ -1,0 +1,58 @@
+"""Images made of others: some of them, or all with copies beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from okng.algorithms.turning import turned
+from okng.domain.arrays import Pixels
+from okng.domain.ports import Images
+from okng.domain.view import MASKED
+
+
+class Chosen:
+    """Some of the images, by index."""
+
+    def __init__(self, images: Images, indices: Sequence[int]) -> None:
+        self._images = images
+        self._indices = indices
+        self.inspected = images.inspected
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Pixels:
+        return self._images[self._indices[index]]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The image `of`, turned counter-clockwise by `degrees`."""
+
+    of: int
+    degrees: float
+
+
+class WithCopies:
+    """The images, and after them their copies, made when they are asked for."""
+
+    def __init__(self, images: Images, copies: Sequence[Copy]) -> None:
+        self._images = images
+        self._copies = copies
+        self.inspected = images.inspected
+
+    def __len__(self) -> int:
+        return len(self._images) + len(self._copies)
+
+    def __getitem__(self, index: int) -> Pixels:
+        own = len(self._images)
+        if index < own:
+            return self._images[index]
+        copy = self._copies[index - own]
+        pixels = turned(self._images[copy.of], copy.degrees)
+        pixels[~self.inspected] = MASKED
+        return pixels
+
+    @property
+    def origins(self) -> list[int]:
+        """Return the image that each one shows, itself or as a copy."""
+        return [*range(len(self._images)), *(copy.of for copy in self._copies)]
