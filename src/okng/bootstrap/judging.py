@@ -7,7 +7,8 @@ from pathlib import Path
 
 from okng.adapters.datasets import read_dataset, read_defects
 from okng.adapters.stores.durable_files import replace_file, writing
-from okng.algorithms.pixels import decode_file, decode_mask, read
+from okng.algorithms.masks import load_mask
+from okng.algorithms.pixels import decode_file, read
 from okng.bootstrap.building import backbones, installed_runtimes, runtime, store
 from okng.domain.calibration import Calibration
 from okng.domain.dataset import Dataset, Sample
@@ -107,7 +108,7 @@ def evaluate(
         samples,
         inspector.model.manifest,
         inspector.calibration,
-        lambda path: decode_mask(read(path, settings.max_pixels), settings.max_pixels),
+        lambda mask: load_mask(mask, settings.max_pixels),
         progress,
         dataset=dataset.name,
         root=dataset.root,
@@ -162,7 +163,7 @@ def write_report(evaluation: Evaluation, to: Path | None, settings: Settings) ->
     html = to_html(
         evaluation,
         lambda image: decode_file(image, settings.max_pixels),
-        lambda mask: decode_mask(read(mask, settings.max_pixels), settings.max_pixels),
+        lambda mask: load_mask(mask, settings.max_pixels),
     )
     # Both or neither: a page beside older figures would be believed.
     files = {path: html.encode(), path.with_suffix(".json"): to_json(evaluation).encode()}

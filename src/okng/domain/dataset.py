@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from okng.domain.masks import MaskSource
+
 GOOD = "good"
 
 
@@ -18,15 +20,15 @@ class Split(StrEnum):
 class Sample:
     """One image on disk and what is known of it.
 
-    `label` is `good`, a defect's name, or None where nobody has said. `masks` are images whose
-    non-zero pixels are the defect; several are united. `group` names the physical part where
+    `label` is `good`, a defect's name, or None where nobody has said. `masks` say where the
+    defect is; several are united. `group` names the physical part where
     several images show the same one.
     """
 
     path: Path
     label: str | None
     split: Split
-    masks: tuple[Path, ...] = ()
+    masks: tuple[MaskSource, ...] = ()
     group: str | None = None
 
     @property

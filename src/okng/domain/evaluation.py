@@ -7,6 +7,7 @@ from pathlib import Path
 
 from okng.domain.arrays import Floats
 from okng.domain.calibration import Calibration
+from okng.domain.masks import MaskSource
 from okng.domain.model import Manifest
 from okng.domain.verdict import Verdict
 
@@ -99,7 +100,7 @@ class Exhibit:
     shelf: Shelf
     result: ImageResult
     path: Path
-    masks: tuple[Path, ...]
+    masks: tuple[MaskSource, ...]
     anomaly_map: Floats = field(repr=False, compare=False)
 
 

@@ -8,6 +8,7 @@ from okng.domain.arrays import Mask, Pixels
 from okng.domain.counting import chosen, counted
 from okng.domain.dataset import GOOD
 from okng.domain.evaluation import Evaluation, Shelf
+from okng.domain.masks import MaskSource
 from okng.domain.verdict import Verdict
 from okng.reports import charts
 from okng.reports.gallery import cards
@@ -27,7 +28,7 @@ def to_json(evaluation: Evaluation) -> str:
 def to_html(
     evaluation: Evaluation,
     load_image: Callable[[Path], Pixels],
-    load_mask: Callable[[Path], Mask],
+    load_mask: Callable[[MaskSource], Mask],
 ) -> str:
     """Return one self-contained HTML page; the few images of the gallery are read again."""
     page = environment().get_template("evaluation.html.j2")

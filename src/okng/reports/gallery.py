@@ -13,6 +13,7 @@ from okng.domain.arrays import Mask, Pixels
 from okng.domain.calibration import Calibration
 from okng.domain.errors import OkngError
 from okng.domain.evaluation import Exhibit, ImageResult
+from okng.domain.masks import MaskSource
 from okng.domain.verdict import Verdict
 from okng.domain.view import Box
 
@@ -44,7 +45,7 @@ def cards(
     calibration: Calibration,
     roi: Box | None,
     load_image: Callable[[Path], Pixels],
-    load_mask: Callable[[Path], Mask],
+    load_mask: Callable[[MaskSource], Mask],
 ) -> list[Card]:
     """Re-read the chosen images one by one and draw them."""
     return [_card(exhibit, calibration, roi, load_image, load_mask) for exhibit in exhibits]
@@ -55,15 +56,15 @@ def _card(
     calibration: Calibration,
     roi: Box | None,
     load_image: Callable[[Path], Pixels],
-    load_mask: Callable[[Path], Mask],
+    load_mask: Callable[[MaskSource], Mask],
 ) -> Card:
     """Draw one exhibit over its region of interest; a file that is gone becomes a note."""
     try:
         pixels = load_image(exhibit.path)
         height, width = pixels.shape[0], pixels.shape[1]
         truth = np.zeros((height, width), np.uint8)
-        for path in exhibit.masks:
-            mask = load_mask(path).astype(np.uint8)
+        for source in exhibit.masks:
+            mask = load_mask(source).astype(np.uint8)
             resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
             truth |= np.asarray(resized, np.uint8)
     except (OkngError, OSError) as error:

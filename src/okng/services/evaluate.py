@@ -40,6 +40,7 @@ from okng.domain.evaluation import (
     Shelf,
 )
 from okng.domain.inspection import Inspection, Timing
+from okng.domain.masks import MaskSource
 from okng.domain.model import Manifest
 from okng.domain.ports import Progress, silent
 from okng.domain.verdict import Verdict
@@ -70,7 +71,7 @@ def evaluate(
     samples: Sequence[Sample],
     manifest: Manifest,
     calibration: Calibration,
-    load_mask: Callable[[Path], Mask],
+    load_mask: Callable[[MaskSource], Mask],
     progress: Progress = silent,
     *,
     dataset: str = "",
@@ -170,7 +171,7 @@ class _Pixels:
     """Sets maps against masks, at one bounded resolution for all images."""
 
     def __init__(
-        self, samples: Sequence[Sample], roi: Box | None, load_mask: Callable[[Path], Mask]
+        self, samples: Sequence[Sample], roi: Box | None, load_mask: Callable[[MaskSource], Mask]
     ) -> None:
         self.wanted = any(sample.masks for sample in samples)
         self.notes: list[str] = []
@@ -192,8 +193,8 @@ class _Pixels:
         height, width = pixel_grid(box.height, box.width, self._longest)
         truth = np.zeros((height, width), np.bool_)
         try:
-            for path in sample.masks if not sample.is_good else ():
-                truth |= _on_grid(self._load_mask(path), size, box, height, width)
+            for mask in sample.masks if not sample.is_good else ():
+                truth |= _on_grid(self._load_mask(mask), size, box, height, width)
         except OkngError as error:
             self._without_mask += 1
             self.notes.append(f"The mask of {name} could not be used: {error}")

@@ -243,3 +243,23 @@ def test_flat_folder_has_no_folders_of_images(tmp_path: Path) -> None:
     assert Flat().read(tmp_path) is None
     touch(tmp_path, "0.png", "a/1.png")
     assert Flat().read(tmp_path) is None
+
+
+def test_mvtec_ad_2(tmp_path: Path) -> None:
+    """The public test has masks of its own; the private ones are unlabelled."""
+    touch(tmp_path, "train/good/000_regular.png", "validation/good/000_regular.png")
+    touch(tmp_path, "test_public/good/000_regular.png", "test_public/bad/000_shift_1.png")
+    touch(tmp_path, "test_public/ground_truth/bad/000_shift_1_mask.png")
+    touch(tmp_path, "test_private/000_regular.png", "test_private_mixed/000_mixed.png")
+    dataset = read_dataset(tmp_path)
+    assert dataset.layout == "MVTec AD"
+    assert sides(dataset) == {
+        "train/good": 2,
+        "test/good": 1,
+        "test/bad": 1,
+        "test/unlabelled": 2,
+    }
+    assert masks(dataset) == {
+        "test_public/bad/000_shift_1.png": ["test_public/ground_truth/bad/000_shift_1_mask.png"],
+    }
+    assert dataset.notes == ()

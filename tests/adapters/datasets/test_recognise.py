@@ -57,11 +57,17 @@ def test_what_fits_nothing_is_described(tmp_path: Path, names: list[str], messag
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("gone", "no such folder"), ("a.png", "one image"), ("a.md", "neither folder nor CSV")],
+    [
+        ("gone", "no such folder"),
+        ("a.png", "one image"),
+        ("a.md", "neither folder nor list"),
+        ("a.json", "no list that okng"),
+    ],
 )
 def test_what_is_no_folder_is_refused(tmp_path: Path, name: str, message: str) -> None:
     """A missing path, a single image and a foreign file are each said to be what they are."""
     touch(tmp_path, "a.png", "a.md")
+    (tmp_path / "a.json").write_text("{}")
     with pytest.raises(BadDataset, match=message):
         read_dataset(tmp_path / name)
 

@@ -222,11 +222,13 @@ def unpacked(tmp_path: Path, files: dict[str, bytes]) -> tuple[set[str], str]:
 
 
 def test_images_and_lists_are_kept(tmp_path: Path) -> None:
-    """Every format that okng decodes stays as it is, and so does a CSV list."""
+    """Every format that okng decodes stays as it is, and so do lists."""
     files = {
         f"good/1.{kind.lower()}": image(kind) for kind in ("PNG", "JPEG", "BMP", "TIFF", "WebP")
     }
     files["list.csv"] = "path,label\ngood/1.png,gut ö\n".encode()
+    files["annotations/coco.json"] = b'{"images": []}'
+    files["train.manifest"] = files["test.jsonl"] = b'{"source-ref": "s3://b/1.png"}\n'
     kept, notes = unpacked(tmp_path, files)
     assert kept == set(files)
     assert notes == ""
@@ -249,7 +251,7 @@ LEFT_OUT = {
     "an empty image": ("good/x.png", b"", "empty file"),
     "an image of too many pixels": ("good/x.png", png_header(60_000, 60_000), "more than 10,000"),
     "an image with a cut header": ("good/x.png", PNG[:20], "truncated or damaged"),
-    "a list that is no text": ("x.csv", b"\xff\xfe\x00\x01", "not a CSV file in UTF-8"),
+    "a list that is no text": ("x.csv", b"\xff\xfe\x00\x01", "not text in UTF-8"),
     "a list with NUL": ("x.csv", b"path,label\n\0,good\n", "not text"),
 }
 

@@ -1,6 +1,7 @@
 """Products, datasets, trainings, models, aliases, calibrations, people and audit over HTTP."""
 
 import io
+import json
 import threading
 import time
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 from okng.adapters.security.signatures import new_key, sign
 from okng.domain.people import Role
 from okng.settings import Settings
+from okng.testing.images import good_parts, save
 
 
 def zipped(folder: Path) -> bytes:
@@ -107,6 +109,26 @@ def test_archive_at_once_and_folder(running, trained):
     listed = running.ask("GET", place).json()["items"]
     assert {one["name"] for one in listed} == {"zip", "in place"}
     assert "folder" not in listed[0]
+
+
+def test_archive_with_annotations(running, tmp_path):
+    """A zip of images with the list of a labelling tool is understood; the list is kept."""
+    product = created(running, "boxed")
+    save(tmp_path / "boxed" / "images", good_parts(2, 32))
+    sides = {"width": 32, "height": 32}
+    content = {
+        "images": [{"id": k, "file_name": f"00{k}.png", **sides} for k in range(2)],
+        "categories": [{"id": 1, "name": "hole"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [2, 2, 8, 8]}],
+    }
+    (tmp_path / "boxed" / "result.json").write_text(json.dumps(content))
+    place = f"/products/{product}/datasets/archive"
+    sent = running.ask(
+        "POST", place, content=zipped(tmp_path / "boxed"), params={"name": "labelled"}
+    )
+    assert sent.status_code == 201, sent.text
+    assert sent.json()["dataset"]["layout"] == "COCO"
+    assert sent.json()["dataset"]["counts"] == {"test/hole": 1, "train/good": 1}
 
 
 @pytest.mark.parametrize("name", ["../../outside.png", "/etc/passwd.png", "C:\\windows\\x.png"])

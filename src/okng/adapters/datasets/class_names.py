@@ -4,6 +4,11 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
+from okng.domain.dataset import GOOD
+
+SEVERAL = "combined"
+"""The label of an image with defects of several kinds."""
+
 
 class Quality(StrEnum):
     GOOD = "good"
@@ -58,6 +63,19 @@ def is_plainly_good(name: str) -> bool:
         word in _GOOD or word in _NOT or word == _FREE or _means_defective(word)
         for word in _words(name)
     )
+
+
+def label_of(kinds: Iterable[str]) -> str:
+    """Return an image's label by all kinds of defect on it: good where there is none.
+
+    A word that says defective and nothing else gives way to a kind's own name; of several kinds
+    none is preferred: the image is "combined".
+    """
+    defects = {kind for kind in kinds if not is_plainly_good(kind)}
+    named = {kind for kind in defects if quality_of(kind) is not Quality.DEFECTIVE} or defects
+    if not named:
+        return GOOD
+    return named.pop() if len(named) == 1 else SEVERAL
 
 
 def _words(name: str) -> list[str]:

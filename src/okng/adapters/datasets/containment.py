@@ -5,6 +5,7 @@ from pathlib import Path
 
 from okng.domain.dataset import Dataset
 from okng.domain.errors import BadDataset
+from okng.domain.masks import picture_of
 
 
 def is_below(path: Path, folder: Path) -> bool:
@@ -27,6 +28,7 @@ def check_contained(dataset: Dataset, folder: Path) -> None:
         return is_below(parent, folder)
 
     for sample in dataset.samples:
-        for path in (sample.path, *sample.masks):
+        pictures = [path for mask in sample.masks if (path := picture_of(mask))]
+        for path in (sample.path, *pictures):
             if not is_inside(path.parent) or (path.is_symlink() and not is_below(path, folder)):
                 raise BadDataset(f"{path}: this link leads out of {folder}; copy the files there")

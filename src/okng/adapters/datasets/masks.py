@@ -9,6 +9,11 @@ from okng.domain.dataset import Sample
 MASK_FOLDERS = frozenset({"ground_truth", "ground-truth", "groundtruth", "masks", "mask", "gt"})
 
 
+def is_in_masks(image: PurePath) -> bool:
+    """Tell whether one of the folders above an image is one of masks."""
+    return any(part.lower() in MASK_FOLDERS for part in image.parts[:-1])
+
+
 class MaskIndex:
     """Finds masks below a ground truth folder by a defect's kind and an image's stem.
 

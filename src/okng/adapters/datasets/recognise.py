@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from okng.adapters.datasets.annotated import Annotated
+from okng.adapters.datasets.annotation_files import SUFFIXES as ANNOTATION_SUFFIXES
 from okng.adapters.datasets.class_folders import ClassFolders
 from okng.adapters.datasets.containment import check_contained
 from okng.adapters.datasets.csv_list import CsvList
@@ -23,8 +25,12 @@ EXPECTED = """expected one of
   - the same below train/ and test/
   - MVTec AD: train/good, test/good, test/<defect>, ground_truth/<defect>
   - VisA: Data/Images/Normal, Data/Images/Anomaly
+  - annotations of COCO, Label Studio (JSON) or Lookout for Vision (.manifest) beside the images
   - images and no folders: all good
   - a CSV file: path,label[,mask][,split][,group]"""
+
+LIST_SUFFIXES = frozenset({".csv"}) | ANNOTATION_SUFFIXES
+"""What a file is called that may be a dataset by itself."""
 
 _SHOWN = 8
 
@@ -35,6 +41,7 @@ def layouts(grouping: Grouping, within: Path | None = None) -> tuple[Layout, ...
         CsvList(grouping, within),
         Visa(grouping),
         Mvtec(grouping),
+        Annotated(grouping),
         ClassFolders(grouping),
         Flat(grouping),
     )
@@ -43,7 +50,7 @@ def layouts(grouping: Grouping, within: Path | None = None) -> tuple[Layout, ...
 def read_dataset(
     root: Path, group_pattern: str | None = None, within: Path | None = None
 ) -> Dataset:
-    """Read a folder or a CSV file in the first layout that fits it.
+    """Read a folder, a CSV file or a list of annotations in the first layout that fits it.
 
     `group_pattern` is a regular expression whose first group, in a file's name, is the part's id;
     it takes precedence over a list's column `group`. Where `within` is given, neither a list nor a
@@ -81,17 +88,23 @@ def _read(
         if not listing.images:
             raise BadDataset(f"{_seen(listing)}\n{EXPECTED}")
     for layout in known:
-        if root.is_file() and not isinstance(layout, CsvList):
-            break
+        if root.is_file() and not isinstance(layout, CsvList | Annotated):
+            continue
         dataset = layout.read(root)
         if dataset is not None:
             if within is not None:
                 check_contained(dataset, within)
             return dataset if group_pattern is None else _checked(dataset, group_pattern)
     if not root.is_dir():
-        kind = "one image" if root.suffix.lower() in IMAGE_SUFFIXES else "neither folder nor CSV"
-        raise BadDataset(f"{root}: {kind}; name a folder of images\n{EXPECTED}")
+        raise BadDataset(f"{root}: {_kind(root)}; name a folder of images\n{EXPECTED}")
     raise BadDataset(f"{_seen(listing)}\n{EXPECTED}")
+
+
+def _kind(file: Path) -> str:
+    suffix = file.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return "one image"
+    return "no list that okng knows" if suffix in LIST_SUFFIXES else "neither folder nor list"
 
 
 def _checked(dataset: Dataset, group_pattern: str) -> Dataset:

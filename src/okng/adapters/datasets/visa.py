@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from okng.adapters.datasets.class_names import SEVERAL
 from okng.adapters.datasets.listing import scan
 from okng.adapters.datasets.masks import MaskIndex, mask_notes
 from okng.adapters.datasets.parts import Grouping, split_by_name
@@ -10,7 +11,6 @@ from okng.adapters.datasets.tables import rows_of
 from okng.domain.dataset import GOOD, Dataset, Sample, Split
 
 _LABELS = {"normal": GOOD, "anomaly": "anomaly"}
-_SEVERAL = "combined"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _kinds(root: Path) -> dict[tuple[str, str], str]:
     if not table.is_file():
         return {}
     return {
-        _key(row["image"]): _SEVERAL if "," in row["label"] else row["label"]
+        _key(row["image"]): SEVERAL if "," in row["label"] else row["label"]
         for _, row in rows_of(table)
         if row.get("image") and row.get("label")
     }

@@ -17,7 +17,7 @@ from okng.domain.errors import BadDataset, BadImage, TooLarge
 from okng.domain.product import is_reserved
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-_LIST = ".csv"
+_LISTS = frozenset({".csv", ".json", ".jsonl", ".manifest"})
 _LEFT_BY_SYSTEMS = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _FORBIDDEN = frozenset('<>:"|?*')
 _LONGEST_NAME = 200
@@ -147,7 +147,7 @@ def _wanted(
             continue
         paths.add(path, opened.where)
         suffix = path.suffix.lower()
-        if suffix not in _IMAGES and suffix != _LIST:
+        if suffix not in _IMAGES | _LISTS:
             left_out.kinds[suffix if suffix.isascii() and suffix else "others"] += 1
             continue
         if info.file_size > _limit(path, rules):
@@ -227,7 +227,7 @@ class _Paths:
 
 
 def _limit(path: PurePosixPath, rules: DatasetRules) -> int:
-    return rules.list_bytes if path.suffix.lower() == _LIST else rules.member_bytes
+    return rules.list_bytes if path.suffix.lower() in _LISTS else rules.member_bytes
 
 
 def _unpack_one(
@@ -247,11 +247,12 @@ def _unpack_one(
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-    reason = _list_fault(target) if path.suffix.lower() == _LIST else _image_fault(target, rules)
+    is_list = path.suffix.lower() in _LISTS
+    reason = _list_fault(target) if is_list else _image_fault(target, rules)
     if reason is not None:
         left_out.refuse(str(path), reason)
         target.unlink()
-    return reason is None and path.suffix.lower() != _LIST
+    return reason is None and not is_list
 
 
 def _image_fault(path: Path, rules: DatasetRules) -> str | None:
@@ -268,9 +269,9 @@ def _list_fault(path: Path) -> str | None:
     try:
         with path.open(encoding="utf-8-sig") as file:
             if any("\0" in line for line in iter(lambda: file.read(1 << 16), "")):
-                return "not text, so no CSV file"
+                return "not text, so no list of images"
     except UnicodeDecodeError:
-        return "not a CSV file in UTF-8; save it as UTF-8"
+        return "not text in UTF-8; save it as UTF-8"
     return None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A dataset with test images, or a CSV list.")
+        Path, typer.Argument(metavar="FOLDER", help="A dataset with test images, or a list.")
     ],
     model: options.Model = None,
     product: options.Product = None,

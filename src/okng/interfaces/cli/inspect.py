@@ -33,7 +33,7 @@ def inspect(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help="Images, folders (with all below), patterns, CSV lists."
+            metavar="PATH...", help="Images, folders (with all below), patterns, lists."
         ),
     ],
     model: options.Model = None,

@@ -1,4 +1,4 @@
-"""From what was typed to images: files, folders, globs and CSV lists, one name at a time."""
+"""From what was typed to images: files, folders, globs and lists, one name at a time."""
 
 import os
 from collections import Counter
@@ -9,11 +9,12 @@ from pathlib import Path
 
 import typer
 
-from okng.adapters.datasets import read_dataset
+from okng.adapters.datasets import LIST_SUFFIXES, read_dataset
 from okng.adapters.datasets.listing import IMAGE_SUFFIXES
 from okng.domain.counting import counted
 from okng.domain.dataset import Dataset
 from okng.domain.errors import BadDataset
+from okng.domain.masks import picture_of
 
 OVERLAY = ".overlay"
 """Marks the names of overlays, which are never taken for images to inspect."""
@@ -54,7 +55,7 @@ def batches(arguments: Sequence[str]) -> list[Batch]:
         if path.is_dir():
             found.append(_folder(path))
         elif os.path.lexists(path):
-            is_list = path.suffix.lower() == ".csv"
+            is_list = path.suffix.lower() in LIST_SUFFIXES
             found.append(_dataset(read_dataset(path)) if is_list else _file(path))
         elif has_magic(argument):
             found.append(_glob(argument))
@@ -157,7 +158,12 @@ def _folder(folder: Path) -> Batch:
 def _left_out(folder: Path, dataset: Dataset) -> "tuple[list[Path], Counter[str]]":
     """Find what a dataset's layout does not say: images that cannot be read, and what else is."""
     taken = {sample.path for sample in dataset.samples}
-    mask_folders = {mask.parent for sample in dataset.samples for mask in sample.masks}
+    mask_folders = {
+        picture.parent
+        for sample in dataset.samples
+        for mask in sample.masks
+        if (picture := picture_of(mask))
+    }
     passed_over: Counter[str] = Counter()
     broken = []
     for path in _walk(folder, passed_over):

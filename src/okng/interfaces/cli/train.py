@@ -25,7 +25,7 @@ class Plan(StrEnum):
 
 def train(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Images of good parts, or a CSV list.")
+        Path, typer.Argument(metavar="FOLDER", help="Images of good parts, or a list.")
     ],
     product: options.Product = None,
     detector: Annotated[
@@ -73,8 +73,9 @@ def train(
 ) -> None:
     """Learn a product from images of good parts.
 
-    Understands good/ beside folders of defects, MVTec AD, VisA, MVTec LOCO, a flat folder of good
-    images, and a CSV of path,label[,mask]. Makes a new version of the product's model.
+    Understands good/ beside folders of defects, MVTec AD, AD 2 and LOCO, VisA, COCO, Label Studio,
+    Lookout for Vision, a flat folder of good images, and a CSV of path,label[,mask]. Makes a new
+    version of the product's model.
     """
     chosen = options.parse_settings(settings or [])
     pixels = None if size is None else options.parse_size(size)
