@@ -44,7 +44,9 @@ def calibrate(
     ] = None,
     defects: Annotated[
         Path | None,
-        typer.Option("--defects", metavar="FOLDER", help="Defective parts, or a dataset with such."),
+        typer.Option(
+            "--defects", metavar="FOLDER", help="Defective parts, or a dataset with such."
+        ),
     ] = None,
     escape_cost: Annotated[
         float | None,
