@@ -1,4 +1,4 @@
-"""What all benchmarks share: where the data are, what the machine is, how a table is printed."""
+"""What all benchmarks share: where the data are, what the machine is, how results are shown."""
 
 import os
 import platform
@@ -8,8 +8,11 @@ from pathlib import Path
 
 from okng.adapters.datasets import read_dataset
 from okng.domain.dataset import Dataset
+from okng.reports.curves import picture_file
 
 SETS = ("bottle", "magnetic_tile", "cookie", "casting")
+
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -47,3 +50,11 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) ->
     for row in rows:
         print("| " + " | ".join(str(cell) for cell in row) + " |")
     print(flush=True)
+
+
+def picture(name: str, chart: str) -> None:
+    """Write a chart to the documents' pictures, or to the folder that `OKNG_PICTURES` names."""
+    folder = Path(os.environ.get("OKNG_PICTURES") or PICTURES)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(picture_file(chart), encoding="utf-8")
+    print(f"drawn: {folder / name}\n")

@@ -5,56 +5,18 @@ module from numbers; nothing that a user named gets in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import ceil, floor, log10, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from okng.domain.arrays import Scores
 from okng.domain.evaluation import Rate
+from okng.reports.drawing import Scale, round_ticks, svg, text
 
 NARROW = 350
 _MIRROR_HEIGHT = 340
 _ROC_SIDE = 340
-_FAR = 8.0
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Where scores lie between `left` and `right`; `low` and `high` are logarithms if `is_log`."""
-
-    low: float
-    high: float
-    is_log: bool
-    left: float
-    right: float
-
-    @classmethod
-    def over(cls, scores: Sequence[float], left: float, right: float) -> "_Scale":
-        """Hold all scores with a little air; never empty."""
-        low, high = min(scores), max(scores)
-        is_log = low > 0 and high / low > _FAR
-        if is_log:
-            low, high = log10(low), log10(high)
-        air = (high - low) * 0.03 or max(abs(low), 1.0) * 0.05
-        return cls(low - air, high + air, is_log, left, right)
-
-    def x(self, score: float) -> float:
-        value = log10(score) if self.is_log else score
-        return self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left)
-
-    def edges(self, bins: int) -> Scores:
-        values = np.linspace(self.low, self.high, bins + 1)
-        return 10.0**values if self.is_log else values
-
-    def ticks(self, about: int) -> list[float]:
-        """Return round numbers; on a logarithmic axis 1, 2 and 5 times powers of ten."""
-        if not self.is_log:
-            return _ticks(self.low, self.high, about)
-        powers = range(floor(self.low), ceil(self.high) + 1)
-        ticks = [float(f"{m}e{power}") for power in powers for m in (1, 2, 5)]
-        return [tick for tick in ticks if self.low <= log10(tick) <= self.high]
 
 
 def histogram(
@@ -67,11 +29,11 @@ def histogram(
     """Draw good scores above the axis and defective below, as shares of their class.
 
     Without defective scores there is only the upper half. Both thresholds are labelled lines.
-    Where scores differ by more than a factor of `_FAR`, the axis is logarithmic. `width` is the
+    Where scores differ by more than a factor of `FAR`, the axis is logarithmic. `width` is the
     drawing's own; text keeps its size, so a narrow window is served by a narrow drawing.
     """
     left, right, top, bottom = 44, width - 12, 52, _MIRROR_HEIGHT - 36
-    scale = _Scale.over([*good, *defective, review_threshold, ng_threshold], left, right)
+    scale = Scale.over([*good, *defective, review_threshold, ng_threshold], left, right)
     edges = scale.edges(_bins(len(good) + len(defective), width))
     shares = [_shares(scores, edges) for scores in (good, defective)]
     peak = max(0.05, *(float(share.max()) for share, _ in shares))
@@ -83,24 +45,24 @@ def histogram(
     parts += _bars(*shares[1], edges, scale, middle, -half / peak, "defective")
     parts.append(f'<path class="axis" d="M{left} {middle:.1f}H{right}"/>')
     for tick in scale.ticks(max(3, width // 110)):
-        parts.append(_text(scale.x(tick), bottom + 16, f"{tick:g}", "middle"))
+        parts.append(text(scale.at(tick), bottom + 16, f"{tick:g}", "middle"))
     axis = "score, logarithmic" if scale.is_log else "score"
-    parts.append(_text(right, bottom + 34, f"{axis} \N{RIGHTWARDS ARROW}", "end"))
+    parts.append(text(right, bottom + 34, f"{axis} \N{RIGHTWARDS ARROW}", "end"))
     if both:
-        parts.append(_text(right, top + 12, "good", "end", "key"))
-        parts.append(_text(right, bottom - 4, "defective", "end", "key"))
+        parts.append(text(right, top + 12, "good", "end", "key"))
+        parts.append(text(right, bottom - 4, "defective", "end", "key"))
     for threshold, name, y, outwards in (
         (review_threshold, "REVIEW above", 16, -1),
         (ng_threshold, "NG above", 34, 1),
     ):
         label = f"{name} {threshold:.4g}"
-        parts.append(_threshold(scale.x(threshold), y, bottom, label, width, outwards))
+        parts.append(_threshold(scale.at(threshold), y, bottom, label, width, outwards))
     description = (
         f"{len(good)} good scores {_range(good)}; {len(defective)} defective scores "
         f"{_range(defective)}; review above {review_threshold:.4g}, NG above {ng_threshold:.4g}."
     )
     title = "Scores of good and defective images" if both else "Scores of good images"
-    return _svg(width, _MIRROR_HEIGHT, title, description, parts)
+    return svg(width, _MIRROR_HEIGHT, title, description, parts)
 
 
 def roc(
@@ -120,8 +82,8 @@ def roc(
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         x, y = at(share, share)
         parts.append(f'<path class="grid" d="M{x:.1f} {top}V{top + span}M{left} {y:.1f}h{span}"/>')
-        parts.append(_text(x, top + span + 16, f"{share:.0%}", "middle"))
-        parts.append(_text(left - 6, y + 4, f"{share:.0%}", "end"))
+        parts.append(text(x, top + span + 16, f"{share:.0%}", "middle"))
+        parts.append(text(left - 6, y + 4, f"{share:.0%}", "end"))
     parts.append(f'<path class="chance" d="{path([(0.0, 0.0), (1.0, 1.0)])}"/>')
     parts.append(f'<path class="area" d="{path([*points, (1.0, 0.0), (0.0, 0.0)])}Z"/>')
     parts.append(f'<path class="curve" d="{path(points)}"/>')
@@ -132,7 +94,7 @@ def roc(
             shape = f"M{x - 5:.1f} {y - 5:.1f}h10v10h-10z"
         where = f"{label} threshold: {true:.1%} of defective and {false:.1%} of good beyond it"
         parts.append(f'<path class="mark {css}" d="{shape}"><title>{where}</title></path>')
-    parts.append(_text(left + span / 2, side - 6, "good parts stopped", "middle"))
+    parts.append(text(left + span / 2, side - 6, "good parts stopped", "middle"))
     y = top + span / 2
     parts.append(
         f'<text x="11" y="{y}" text-anchor="middle" transform="rotate(-90 11 {y})">'
@@ -142,7 +104,7 @@ def roc(
         f"At the review threshold {review[1]:.1%} of defective and {review[0]:.1%} of good are "
         f"stopped; at the NG threshold {ng[1]:.1%} and {ng[0]:.1%}."
     )
-    return _svg(left + int(span) + 16, side, "ROC curve", description, parts)
+    return svg(left + int(span) + 16, side, "ROC curve", description, parts)
 
 
 def interval(rate: Rate, css: str = "good") -> str:
@@ -163,21 +125,7 @@ def interval(rate: Rate, css: str = "good") -> str:
             f'<path class="whisker" d="M{low:.1f} 9H{high:.1f}M{low:.1f} 4v10M{high:.1f} 4v10"/>'
         )
     description = f"{rate.count} of {rate.total}, 95 % interval {rate.low:.1%} to {rate.high:.1%}"
-    return _svg(width, height, "Share and interval", description, parts)
-
-
-def _svg(width: int, height: int, title: str, description: str, parts: Sequence[str]) -> str:
-    inner = "".join(parts)
-    return (
-        f'<svg class="chart" role="img" viewBox="0 0 {width} {height}" '
-        f'style="max-width:{width}px"><title>{title}</title><desc>{description}</desc>'
-        f"{inner}</svg>"
-    )
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start", css: str = "") -> str:
-    kind = f' class="{css}"' if css else ""
-    return f'<text{kind} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
+    return svg(width, height, "Share and interval", description, parts)
 
 
 def _threshold(x: float, y: float, bottom: float, label: str, width: int, outwards: int) -> str:
@@ -185,17 +133,17 @@ def _threshold(x: float, y: float, bottom: float, label: str, width: int, outwar
     room = x if outwards < 0 else width - x
     side = outwards if room > 8 * len(label) else -outwards
     line = f'<path class="threshold" d="M{x:.1f} {y - 10}V{bottom}"/>'
-    return line + _text(x + 6 * side, y, label, "start" if side > 0 else "end", "label")
+    return line + text(x + 6 * side, y, label, "start" if side > 0 else "end", "label")
 
 
 def _grid(left: float, right: float, middle: float, unit: float, peak: float, both: bool) -> str:
     """Return lines and labels at the shares above and, where wanted, below the axis."""
     parts = []
-    for share in _ticks(0.0, peak, 2):
+    for share in round_ticks(0.0, peak, 2):
         for side in (-1, 1) if both and share else (-1,):
             y = middle + side * share * unit
             parts.append(f'<path class="grid" d="M{left} {y:.1f}H{right}"/>')
-            parts.append(_text(left - 6, y + 4, f"{share:.0%}", "end"))
+            parts.append(text(left - 6, y + 4, f"{share:.0%}", "end"))
     return "".join(parts)
 
 
@@ -203,7 +151,7 @@ def _bars(
     shares: Scores,
     counts: NDArray[np.int64],
     edges: Scores,
-    scale: "_Scale",
+    scale: Scale,
     middle: float,
     unit: float,
     name: str,
@@ -211,7 +159,7 @@ def _bars(
     """Return the bars of one class, upwards for a positive `unit`, each with its count."""
     bars = []
     for i in np.flatnonzero(counts):
-        x, wide = scale.x(edges[i]), scale.x(edges[i + 1]) - scale.x(edges[i])
+        x, wide = scale.at(edges[i]), scale.at(edges[i + 1]) - scale.at(edges[i])
         y, tall = middle - max(0.0, unit * shares[i]), abs(unit * shares[i])
         bars.append(
             f'<rect class="{"good" if unit > 0 else "bad"}" x="{x + 0.5:.1f}" y="{y:.1f}" '
@@ -229,15 +177,6 @@ def _bins(values: int, width: int) -> int:
 def _shares(scores: Sequence[float], bins: Scores) -> tuple[Scores, NDArray[np.int64]]:
     counts, _ = np.histogram(scores, bins)
     return counts / max(1, len(scores)), counts
-
-
-def _ticks(low: float, high: float, about: int) -> list[float]:
-    """Return round numbers within a range: steps of 1, 2 or 5 times a power of ten."""
-    raw = (high - low) / about
-    power = 10.0 ** floor(log10(raw))
-    step = max(m * power for m in (1, 2, 5) if m * power <= raw * 1.001)
-    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
 
 
 def _range(scores: Sequence[float]) -> str:
