@@ -23,7 +23,7 @@ from okng.detectors.memory import MemoryConfig
 from okng.domain.model import Model
 from okng.domain.ports import Runtime, Session, silent
 from okng.graphs.backbone import load_backbone
-from okng.graphs.features import backbone_alone
+from okng.graphs.features import backbones_alone
 from okng.services.inspect import Inspector
 from okng.settings import Settings
 
@@ -51,7 +51,7 @@ def main() -> None:
 def _row(model: Model, runtime: Runtime, files: list[Path]) -> list[str]:
     view = model.manifest.view
     stages = tuple(str(name) for name in model.manifest.config["stages"])  # type: ignore[attr-defined]
-    alone = runtime.load(backbone_alone(load_backbone("efficientnet_lite0"), stages, view))
+    alone = runtime.load(backbones_alone([(load_backbone("efficientnet_lite0"), stages)], view))
     whole = runtime.load(model.graph)
     inspector = Inspector(model, whole)
     image = np.random.default_rng(0).integers(0, 256, (1, view.height, view.width, 3), np.uint8)

@@ -20,7 +20,7 @@ from okng.bootstrap import TrainingOptions, make_view, runtime, train_dataset
 from okng.domain.dataset import Dataset
 from okng.domain.ports import silent
 from okng.graphs.backbone import load_backbone
-from okng.graphs.features import backbone_alone
+from okng.graphs.features import backbones_alone
 from okng.settings import Settings
 
 TURNS = 5
@@ -57,7 +57,7 @@ def _turn(dataset: Dataset, options: TrainingOptions, settings: Settings) -> tup
     prepare = Preparer(view)
     images = [prepare(decode_file(sample.path)) for sample in dataset.train_good]
     backbone = load_backbone("efficientnet_lite0")
-    graph = backbone_alone(backbone, ("stride8", "stride16"), view)
+    graph = backbones_alone([(backbone, ("stride8", "stride16"))], view)
     session = runtime(settings).load(graph)
     start = perf_counter()
     for image in images:

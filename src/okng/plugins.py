@@ -14,6 +14,7 @@ from okng.domain.errors import BadSetting
 SHIPPED: dict[tuple[str, str], str] = {
     ("detector", "memory"): "okng.detectors.memory:Memory",
     ("detector", "gaussian"): "okng.detectors.gaussian:Gaussian",
+    ("detector", "fusion"): "okng.detectors.fusion:Fusion",
     ("runtime", "openvino"): "okng.adapters.runtimes.openvino:OpenVino",
     ("runtime", "onnxruntime"): "okng.adapters.runtimes.onnxruntime:OnnxRuntime",
 }

@@ -106,13 +106,21 @@ def test_copies_come_after_the_images_and_know_their_origin() -> None:
 
 def test_copies_are_evenly_spread() -> None:
     """Three turns are two copies of each image, a third of a circle apart."""
-    assert turned_copies(2, 3) == (Copy(0, 120.0), Copy(1, 120.0), Copy(0, 240.0), Copy(1, 240.0))
+    wanted = {Copy(of, angle) for of in range(5) for angle in (120.0, 240.0)}
+    assert set(turned_copies(5, 3)) == wanted
+    assert len(turned_copies(5, 3)) == len(wanted)
     assert turned_copies(5, 1) == ()
 
 
-def test_copies_are_bounded() -> None:
-    """`auto` never makes more copies than it says."""
-    assert len(turned_copies(MOST_COPIES // 7, 8)) <= MOST_COPIES
+@pytest.mark.parametrize("count", [147, 400, 5000])
+def test_copies_are_bounded_and_then_spread_over_images_and_angles(count: int) -> None:
+    """No more than are stated, all different, with every angle and as many images as there can."""
+    copies = turned_copies(count, 8)
+    assert len(copies) == len(set(copies)) == MOST_COPIES
+    assert len({copy.of for copy in copies}) == min(count, MOST_COPIES)
+    shown = np.unique([copy.degrees for copy in copies], return_counts=True)[1]
+    assert len(shown) == 7
+    assert shown.max() <= 1.3 * shown.min()
 
 
 def test_the_trial_is_deterministic() -> None:

@@ -37,7 +37,7 @@ def evaluation() -> Evaluation:
     manifest = replace(
         tiny_model().manifest,
         product=NASTY,
-        backbone=BackboneCard("net", "ab" * 32, "Apache-2.0"),
+        backbones=(BackboneCard("net", "ab" * 32, "Apache-2.0"),),
         config={"share": 0.1, NASTY: NASTY},
         facts={"seconds": 1.23456},
     )

@@ -119,7 +119,7 @@ def test_json_has_the_same_content(evaluation: Evaluation) -> None:
     assert plain["escapes"]["value"] == pytest.approx(1 / 3)
     assert plain["calibration"]["promises"][0]["text"].startswith("at most 1.00%")
     assert plain["latency"]["graph"]["p99_ms"] == 43.21
-    assert plain["card"]["backbone"]["licence"] == "Apache-2.0"
+    assert plain["card"]["backbones"][0]["licence"] == "Apache-2.0"
     assert len(plain["images"]) == plain["counts"]["images"] == 6
 
 
@@ -142,7 +142,7 @@ def test_bare_evaluation_renders(
     good = tuple(r for r in evaluation.images if r.label == GOOD)
     bare = replace(
         evaluation,
-        manifest=replace(evaluation.manifest, backbone=None),
+        manifest=replace(evaluation.manifest, backbones=()),
         images=good,
         parts=1,
         image_auroc=None,

@@ -24,7 +24,7 @@ def test_thirty_bottles_are_enough_to_tell_broken_ones(okng_data: Path) -> None:
         detector_name="memory",
         detector=Memory(config, runtime),
         config=config.model_dump(mode="json"),
-        backbone=None,
+        backbones=(),
         view=View(256, 256),
     )
     samples = tuple(Sample(path, GOOD, Split.TRAIN) for path in good)

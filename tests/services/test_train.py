@@ -39,7 +39,7 @@ def plan_of(runtime: Runtime, **changes: object) -> TrainingPlan:
         detector_name="mean_part",
         detector=MeanPart(MeanPartConfig(), runtime),
         config={"cell_px": 8},
-        backbone=None,
+        backbones=(),
         view=VIEW,
     )
     return replace(plan, **changes)

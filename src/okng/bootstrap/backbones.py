@@ -9,7 +9,7 @@ from okng.domain.errors import BadBackbone, BadSetting, Conflict
 from okng.domain.ports import Progress, silent
 from okng.domain.view import View
 from okng.graphs.backbone import SHIPPED, Backbone
-from okng.graphs.features import backbone_alone
+from okng.graphs.features import backbones_alone
 from okng.graphs.known_backbones import KNOWN
 from okng.services.add_backbone import Added, add_backbone, network_of_weights
 from okng.services.bench import time_calls
@@ -108,7 +108,7 @@ def _milliseconds(backbone: Backbone, settings: Settings) -> float:
     import numpy as np
 
     side = backbone.defaults.side_px
-    graph = backbone_alone(backbone, backbone.defaults.stages, View(side, side))
+    graph = backbones_alone([(backbone, backbone.defaults.stages)], View(side, side))
     session = installed_runtimes(settings)[0].load(graph)
     image = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
     (timing,) = time_calls([lambda: session.run({"image": image})], _TIMED_RUNS, warm_up=2)

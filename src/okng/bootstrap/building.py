@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from okng import plugins
 from okng.adapters.stores.model_folder import FolderModelStore
-from okng.detectors.frozen import FrozenConfig
+from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.errors import BadSetting, MissingExtra
 from okng.domain.ports import Detector, Runtime
 from okng.graphs.backbone import Backbone, Backbones
@@ -27,30 +27,39 @@ def backbones(settings: Settings) -> Backbones:
 
 @dataclass(frozen=True)
 class BuiltDetector:
-    """A detector with its settings, completed, and the backbone that it stands on, if any."""
+    """A detector with its settings, completed, and the backbones that it stands on."""
 
     detector: Detector
     config: Any
-    backbone: Backbone | None
+    backbones: tuple[Backbone, ...]
 
 
 def build_detector(
     name: str, values: Mapping[str, object], runtime: Runtime, settings: Settings
 ) -> BuiltDetector:
-    """Build a detector; one whose settings are a `FrozenConfig` is handed the backbones, too.
+    """Build a detector; one that stands on backbones is handed the backbones, too.
 
     Raises:
         BadSetting: there is no such detector, setting or backbone.
         BadModel: the backbone is damaged.
     """
     detector_class = plugins.load("detector", name, settings.plugins)
-    config = configure(detector_class, values)
-    if not isinstance(config, FrozenConfig):
-        return BuiltDetector(detector_class(config, runtime), config, None)
+    config = build_config(name, values, settings)
+    if not isinstance(config, StandsOnBackbones):
+        return BuiltDetector(detector_class(config, runtime), config, ())
     shelf = backbones(settings)
-    backbone = shelf.load(config.backbone)
-    config = config.completed(backbone)
-    return BuiltDetector(detector_class(config, runtime, shelf), config, backbone)
+    config = config.completed(shelf)
+    used = tuple(shelf.load(network.backbone) for network in config.networks)
+    return BuiltDetector(detector_class(config, runtime, shelf), config, used)
+
+
+def build_config(name: str, values: Mapping[str, object], settings: Settings) -> Any:
+    """Build the settings of a detector from plain values.
+
+    Raises:
+        BadSetting: there is no such detector or setting.
+    """
+    return configure(plugins.load("detector", name, settings.plugins), values)
 
 
 def runtime(settings: Settings) -> Runtime:

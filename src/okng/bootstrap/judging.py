@@ -9,7 +9,8 @@ from okng.adapters.datasets import read_dataset, read_defects
 from okng.adapters.stores.durable_files import replace_file, writing
 from okng.algorithms.masks import load_mask
 from okng.algorithms.pixels import decode_file, read
-from okng.bootstrap.building import backbones, installed_runtimes, runtime, store
+from okng.bootstrap.building import backbones, build_config, installed_runtimes, runtime, store
+from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.calibration import Calibration
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.errors import BadDataset, BadImage, BadSetting
@@ -17,7 +18,7 @@ from okng.domain.evaluation import Evaluation
 from okng.domain.model import Manifest
 from okng.domain.ports import Progress, silent
 from okng.domain.verdict import Policy
-from okng.graphs.features import backbone_alone
+from okng.graphs.features import backbones_alone
 from okng.reports.evaluation import to_html, to_json
 from okng.services.bench import Bench
 from okng.services.bench import bench as measure
@@ -197,20 +198,24 @@ def bench(
         raise BadSetting(f"{model.name} has no image of its own: name one with --image")
     name = str(image) if image is not None else manifest.golden[0].file
     data = read(image, settings.max_pixels) if image is not None else model.golden[name]
-    alone = _backbone_of(manifest, settings)
+    alone = _backbones_of(manifest, settings)
     runtimes = installed_runtimes(settings)
     found = measure(model, runtimes, alone, data, runs, settings.max_pixels, progress)
     return model.name, name, found
 
 
-def _backbone_of(manifest: Manifest, settings: Settings) -> bytes | None:
-    """Return a model's backbone as a graph of its own; None where it is not there any more."""
-    stages, shelf = manifest.config.get("stages"), backbones(settings)
-    if manifest.backbone is None or not isinstance(stages, list | tuple):
+def _backbones_of(manifest: Manifest, settings: Settings) -> bytes | None:
+    """Return a model's backbones as a graph of their own; None where one is not there any more."""
+    shelf, used = backbones(settings), {}
+    for card in manifest.backbones:
+        if card.name not in shelf.names():
+            return None
+        used[card.name] = shelf.load(card.name)
+        if used[card.name].sha256 != card.sha256:
+            return None
+    config = build_config(manifest.detector, manifest.config, settings)
+    if not used or not isinstance(config, StandsOnBackbones):
         return None
-    if manifest.backbone.name not in shelf.names():
-        return None
-    backbone = shelf.load(manifest.backbone.name)
-    if backbone.sha256 != manifest.backbone.sha256:
-        return None
-    return backbone_alone(backbone, stages, manifest.view)
+    networks = config.completed(shelf).networks
+    parts = [(used[network.backbone], network.stages or ()) for network in networks]
+    return backbones_alone(parts, manifest.view)

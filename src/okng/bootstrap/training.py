@@ -81,15 +81,14 @@ def train_dataset(
     runtimes = installed_runtimes(settings)
     values = {"seed": options.seed, **options.config}
     built = build_detector(options.detector, values, runtimes[0], settings)
-    backbone = built.backbone
-    side = DEFAULT_SIZE if backbone is None else (backbone.defaults.side_px,) * 2
+    side = max((one.defaults.side_px for one in built.backbones), default=DEFAULT_SIZE[0])
     plan = TrainingPlan(
         product=product,
         detector_name=options.detector,
         detector=built.detector,
         config=built.config.model_dump(mode="json"),
-        backbone=None if backbone is None else backbone.card,
-        view=make_view(options, settings, side),
+        backbones=tuple(one.card for one in built.backbones),
+        view=make_view(options, settings, (side, side)),
         wish=options.wish,
         calibration=options.calibration,
         seed=options.seed,

@@ -1,16 +1,43 @@
 """Stand on a frozen backbone: what `memory` and `gaussian` share."""
 
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
-from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict, Field
 
 from okng.domain.arrays import Array, Mask
 from okng.domain.ports import Images
-from okng.graphs.backbone import Backbone, Backbones
+from okng.graphs.backbone import Backbones
 from okng.graphs.features import Features, feature_graph
-from okng.graphs.heads import MapScoring, join
+from okng.graphs.heads import MapScoring
+
+
+@dataclass(frozen=True)
+class Network:
+    """A backbone by name, and which of its stages are used; its own default where None."""
+
+    backbone: str
+    stages: tuple[str, ...] | None
+
+
+@runtime_checkable
+class StandsOnBackbones(Protocol):
+    """Settings of a detector that is handed the backbones."""
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Return the backbones in use, each once."""
+        ...
+
+    def completed(self, backbones: Backbones) -> Self:
+        """Return the same with the backbones' defaults where nothing was chosen.
+
+        Raises:
+            BadSetting: there is no such backbone.
+            BadModel: it is damaged.
+        """
+        ...
 
 
 class FrozenConfig(BaseModel):
@@ -65,9 +92,13 @@ class FrozenConfig(BaseModel):
     ] = 0.4
     seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
 
-    def completed(self, backbone: Backbone) -> Self:
-        """Return the same with the backbone's defaults where nothing was chosen."""
-        defaults = backbone.defaults
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        return (Network(self.backbone, self.stages),)
+
+    def completed(self, backbones: Backbones) -> Self:
+        """Return the same with the backbone's defaults; see `StandsOnBackbones`."""
+        defaults = backbones.load(self.backbone).defaults
         chosen = {
             "stages": self.stages or defaults.stages,
             "cell_px": self.cell_px or defaults.cell_px,
@@ -100,14 +131,14 @@ def _edges(length: int, cells: int) -> tuple[Array, Array]:
 def features_for(config: FrozenConfig, backbones: Backbones, images: Images) -> Features:
     """Build the front of the graph for these images."""
     height, width = images.inspected.shape
-    backbone = backbones.load(config.backbone)
-    chosen = config.completed(backbone)
+    chosen = config.completed(backbones)
     assert chosen.stages is not None
     assert chosen.cell_px is not None
     return feature_graph(
-        backbone, chosen.stages, chosen.cell_px, height, width, chosen.neighbourhood or 1
+        backbones.load(chosen.backbone),
+        chosen.stages,
+        chosen.cell_px,
+        height,
+        width,
+        chosen.neighbourhood or 1,
     )
-
-
-def whole_graph(features: Features, head: ModelProto) -> bytes:
-    return bytes(join(features, head).SerializeToString(deterministic=True))

@@ -11,8 +11,8 @@ import numpy as np
 from onnx import ModelProto
 from pydantic import Field
 
-from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells, whole_graph
-from okng.detectors.head_training import train_head
+from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells
+from okng.detectors.head_training import Learned, train_head
 from okng.domain.arrays import Array, Floats, Mask
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Images, Progress, Runtime, Trained
@@ -72,18 +72,29 @@ class Gaussian:
 
     def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Estimate the Gaussians; see `okng.domain.ports.Detector`."""
+        return self.learn(images, folds, progress).trained()
+
+    def learn(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        apart: bool = False,
+    ) -> Learned:
+        """Do the same, but leave front and head to be joined; `apart` as in `train_head`."""
         config = self._config
         features = features_for(config, self._backbones, images)
-        trainer = GaussianTrainer(config, inspected_cells(images.inspected, features))
+        cells = inspected_cells(images.inspected, features)
+        trainer = GaussianTrainer(config, cells)
         trainer.check(features.channels)
-        head, fitted = train_head(trainer, features, self._runtime, images, folds, progress)
+        head, fitted = train_head(
+            trainer, features, self._runtime, images, folds, progress, apart=apart
+        )
         facts: dict[str, float | int | str] = {
             "channels": min(config.channels, features.channels),
             "cells": f"{features.columns} x {features.rows}",
         }
-        return Trained(
-            whole_graph(features, head), None if fitted is None else fitted.scores, facts
-        )
+        return Learned(features, head, cells, fitted, facts)
 
 
 class GaussianTrainer:

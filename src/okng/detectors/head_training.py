@@ -5,7 +5,7 @@ in a temporary file and read one image at a time, so memory does not grow with t
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Protocol
 
@@ -15,9 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from okng.detectors.images import Copy, WithCopies
 from okng.detectors.temporary_files import append
-from okng.domain.arrays import Floats, Scores
-from okng.domain.ports import Images, Progress, Runtime, Session
+from okng.domain.arrays import Floats, Mask, Scores
+from okng.domain.ports import Images, Progress, Runtime, Session, Trained, silent
 from okng.graphs.features import Features
+from okng.graphs.heads import join
+
+_APART = 32
+"""Images that a scale is taken from: each has hundreds of cells."""
 
 
 class HeadTrainer(Protocol):
@@ -38,11 +42,36 @@ class HeadTrainer(Protocol):
 class CrossFitted:
     """What heads that were fitted without an image's fold make of it.
 
-    `scores` is float64 `[n]`, `maps` float32 `[n, h, w]`; both raw.
+    `scores` is float64 `[n]`, `maps` float32 `[n, h, w]`; both raw. `apart` has for each fold maps
+    that know nothing of it, `[k, h, w]`: of a few images of another fold, by a head that was fitted
+    without either. It is there where it was asked for and there are three folds.
     """
 
     scores: Scores
     maps: Floats = field(repr=False)
+    apart: Mapping[int, Floats] = field(repr=False, default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A front and a head that was fitted to it.
+
+    `cells` is bool `[rows, columns]`, those that are inspected; `fitted` what cross-fitting found,
+    where it was asked for; `facts` are plain figures for the model card.
+    """
+
+    features: Features
+    head: ModelProto
+    cells: Mask
+    fitted: CrossFitted | None
+    facts: Mapping[str, float | int | str]
+
+    def trained(self) -> Trained:
+        """Return the whole model."""
+        graph = join(self.features, self.head).SerializeToString(deterministic=True)
+        return Trained(
+            bytes(graph), None if self.fitted is None else self.fitted.scores, self.facts
+        )
 
 
 def train_head(
@@ -53,10 +82,12 @@ def train_head(
     folds: Sequence[int] | None,
     progress: Progress,
     copies: Sequence[Copy] = (),
+    apart: bool = False,
 ) -> tuple[ModelProto, CrossFitted | None]:
     """Pass every image through the backbone once, fit the head, and cross-fit given folds.
 
-    Copies are learned, in the fold of the image that they show, and never scored.
+    Copies are learned, in the fold of the image that they show, and never scored. `apart` asks for
+    maps that know nothing of each fold; see `CrossFitted`.
 
     Returns:
         The head, and what cross-fitting found of the images, or None.
@@ -75,7 +106,8 @@ def train_head(
         for item in stream:
             kept.append(item)
         whole = head.fit(kept.of(range(len(everything))), len(everything), progress)
-        return whole, _cross_fit(head, kept, runtime, folds, everything.origins, progress)
+        fitting = _CrossFitting(head, kept, runtime, folds, everything.origins)
+        return whole, fitting.run(apart, progress)
 
 
 def _features_of(session: Session, images: Images, progress: Progress) -> Iterator[Floats]:
@@ -84,31 +116,48 @@ def _features_of(session: Session, images: Images, progress: Progress) -> Iterat
         progress("features", i + 1, len(images))
 
 
-def _cross_fit(
-    head: HeadTrainer,
-    kept: "_KeptFeatures",
-    runtime: Runtime,
-    folds: Sequence[int],
-    origins: Sequence[int],
-    progress: Progress,
-) -> CrossFitted:
-    """Score each image with a head that was fitted without its fold."""
-    scores = np.full(len(folds), np.nan)
-    maps = np.empty((len(folds), *kept.shape[1:]), np.float32)
-    done = 0
-    for fold in sorted(set(folds)):
-        rest = [i for i, origin in enumerate(origins) if folds[origin] != fold]
-        own = [i for i, other in enumerate(folds) if other == fold]
-        # A fold's fit counts as much as its scoring.
-        fitting = _part_of(progress, done, len(own), 2 * len(folds))
-        session = runtime.load(head.fit(kept.of(rest), len(rest), fitting).SerializeToString())
-        done += len(own)
-        for i in own:
-            found = session.run({"features": kept[i][None]})
-            scores[i], maps[i] = float(found["score"][0]), found["anomaly_map"][0]
-            done += 1
-            progress("cross-fit", done, 2 * len(folds))
-    return CrossFitted(scores, maps)
+@dataclass(frozen=True)
+class _CrossFitting:
+    """Fits heads without a fold, and runs them on it; `origins` as in `WithCopies`."""
+
+    head: HeadTrainer
+    kept: "_KeptFeatures"
+    runtime: Runtime
+    folds: Sequence[int]
+    origins: Sequence[int]
+
+    def run(self, apart: bool, progress: Progress) -> CrossFitted:
+        """Score each image with a head that was fitted without its fold."""
+        count, numbers = len(self.folds), sorted(set(self.folds))
+        scores = np.full(count, np.nan)
+        maps = np.empty((count, *self.kept.shape[1:]), np.float32)
+        others: dict[int, Floats] = {}
+        done = 0
+        for fold, other in zip(numbers, numbers[1:] + numbers[:1], strict=True):
+            own = self._images_of(fold)
+            # A fold's fit counts as much as its scoring.
+            session = self._fit(fold, told=_part_of(progress, done, len(own), 2 * count))
+            done += len(own)
+            for i in own:
+                found = session.run({"features": self.kept[i][None]})
+                scores[i], maps[i] = float(found["score"][0]), found["anomaly_map"][0]
+                done += 1
+                progress("cross-fit", done, 2 * count)
+            if apart and len(numbers) > 2:
+                session = self._fit(fold, other, told=silent)
+                asked = self._images_of(other)[:_APART]
+                runs = (session.run({"features": self.kept[i][None]}) for i in asked)
+                others[fold] = np.concatenate([found["anomaly_map"] for found in runs])
+        return CrossFitted(scores, maps, others)
+
+    def _images_of(self, fold: int) -> list[int]:
+        return [i for i, other in enumerate(self.folds) if other == fold]
+
+    def _fit(self, *left_out: int, told: Progress) -> Session:
+        """Fit a head without these folds and load it."""
+        rest = [i for i, of in enumerate(self.origins) if self.folds[of] not in left_out]
+        head = self.head.fit(self.kept.of(rest), len(rest), told)
+        return self.runtime.load(head.SerializeToString())
 
 
 def _part_of(progress: Progress, start: int, share: int, whole: int) -> Progress:

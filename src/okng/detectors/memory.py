@@ -13,8 +13,8 @@ from onnx import ModelProto
 from pydantic import Field
 
 from okng.algorithms.coreset import greedy_k_center, random_projection
-from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells, whole_graph
-from okng.detectors.head_training import train_head
+from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells
+from okng.detectors.head_training import Learned, train_head
 from okng.detectors.turns import choose_turns, turned_copies
 from okng.domain.arrays import Floats, Mask
 from okng.domain.ports import Images, Progress, Runtime, Trained
@@ -96,6 +96,16 @@ class Memory:
 
     def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
         """Choose the bank; see `okng.domain.ports.Detector`."""
+        return self.learn(images, folds, progress).trained()
+
+    def learn(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        apart: bool = False,
+    ) -> Learned:
+        """Do the same, but leave front and head to be joined; `apart` as in `train_head`."""
         config = self._config
         runtime = self._runtime
         features = features_for(config, self._backbones, images)
@@ -106,16 +116,16 @@ class Memory:
             turns = choose_turns(features, runtime, images, cells, share, seed, progress)
         copies = turned_copies(len(images), turns)
         trainer = BankTrainer(config, cells)
-        head, fitted = train_head(trainer, features, runtime, images, folds, progress, copies)
+        head, fitted = train_head(
+            trainer, features, runtime, images, folds, progress, copies, apart
+        )
         facts: dict[str, float | int | str] = {
             "bank": trainer.bank_rows(len(images) + len(copies)),
             "dimensions": features.channels,
             "cells": f"{features.columns} x {features.rows}",
             "turns": turns,
         }
-        return Trained(
-            whole_graph(features, head), None if fitted is None else fitted.scores, facts
-        )
+        return Learned(features, head, cells, fitted, facts)
 
 
 class BankTrainer:

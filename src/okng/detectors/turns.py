@@ -21,16 +21,23 @@ GAINS = {2: 0.04, 4: 0.05, 8: 0.07}
 
 Above what a larger bank alone gains on parts that always lie the same: 1 to 3 %.
 """
-MOST_COPIES = 4096
-"""Beside the images; they take their share of the training's time."""
+MOST_COPIES = 1024
+"""Beside the images; each costs as much time as an image does."""
 _ASKED = 12
 """Images that are learned in the trial, and as many that are scored."""
 
 
 def turned_copies(count: int, turns: int) -> tuple[Copy, ...]:
-    """Return the copies of `count` images that show each at `turns` angles, evenly spread."""
-    angles = [360 * turn / turns for turn in range(1, turns)]
-    return tuple(Copy(of, angle) for angle in angles for of in range(count))
+    """Return copies that show each of `count` images at `turns` angles, evenly spread.
+
+    Where that would be more than `MOST_COPIES`, each image is shown at some of the angles.
+    """
+    others = turns - 1
+    places = range(min(count * others, MOST_COPIES))
+    angles = (1 + (place + place // count) % max(others, 1) for place in places)
+    return tuple(
+        Copy(place % count, 360 * turn / turns) for place, turn in zip(places, angles, strict=True)
+    )
 
 
 def choose_turns(
@@ -53,7 +60,7 @@ def choose_turns(
         seed: chooses the images that are asked.
         progress: is told how far it is, as the stage `turns`.
     """
-    allowed = _allowed(images, len(images))
+    allowed = _allowed(images.inspected)
     if len(images) < 2 or allowed == 1:
         return 1
     trial = _Trial(features, runtime, images, cells, share, seed, progress)
@@ -68,13 +75,12 @@ def choose_turns(
     return chosen
 
 
-def _allowed(images: Images, count: int) -> int:
-    """Return the most angles that shape, mask and number of the images allow."""
-    height, width = images.inspected.shape
+def _allowed(inspected: Mask) -> int:
+    """Return the most angles that the shape and the mask allow."""
+    height, width = inspected.shape
     for turns in (8, 4, 2):
         fits = height == width or turns == 2
-        angle = 360 / turns
-        if fits and count * (turns - 1) <= MOST_COPIES and is_unmoved(images.inspected, angle):
+        if fits and is_unmoved(inspected, 360 / turns):
             return turns
     return 1
 

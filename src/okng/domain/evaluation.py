@@ -207,7 +207,7 @@ def _card_record(manifest: Manifest) -> dict[str, object]:
         "created": manifest.created,
         "okng": manifest.okng,
         "trained_on": manifest.trained_on,
-        "backbone": asdict(manifest.backbone) if manifest.backbone else None,
+        "backbones": [asdict(backbone) for backbone in manifest.backbones],
         "data": manifest.data.record(),
         "view": view,
         "map": {"height": manifest.map_height, "width": manifest.map_width},

@@ -63,7 +63,7 @@ class Manifest:
     okng: str
     detector: str
     config: Mapping[str, object]
-    backbone: BackboneCard | None
+    backbones: tuple[BackboneCard, ...]
     view: View
     map_height: int
     map_width: int

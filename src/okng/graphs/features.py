@@ -67,17 +67,19 @@ def feature_graph(
     return Features(graph.build(), channels, rows, columns, height, width)
 
 
-def backbone_alone(backbone: Backbone, stages: Sequence[str], view: View) -> bytes:
-    """Build the graph from `image` to the raw outputs of the stages: the floor of every latency."""
-    chosen = [backbone.stage(name) for name in stages]
-    seen = seen_size(backbone, chosen, backbone.multiple, view.height, view.width)
-    graph = GraphBuilder("backbone_alone")
+def backbones_alone(networks: Sequence[tuple[Backbone, Sequence[str]]], view: View) -> bytes:
+    """Build the graph from `image` to raw outputs of stages: the floor of every latency."""
+    graph = GraphBuilder("backbones_alone")
     image = graph.input("image", "uint8", ("N", view.height, view.width, 3))
-    shown = _shown(graph, image, backbone, (view.height, view.width), seen)
-    values = graph.splice(load_model_from_string(backbone.onnx), {"image": shown})
-    for stage in chosen:
-        rows, columns = ((side + 2 * backbone.border_px) // stage.stride for side in seen)
-        graph.output(values[stage.name], stage.name, ("N", stage.channels, rows, columns))
+    for number, (backbone, stages) in enumerate(networks):
+        chosen = [backbone.stage(name) for name in stages]
+        seen = seen_size(backbone, chosen, backbone.multiple, view.height, view.width)
+        shown = _shown(graph, image, backbone, (view.height, view.width), seen)
+        values = graph.splice(load_model_from_string(backbone.onnx), {"image": shown})
+        for stage in chosen:
+            rows, columns = ((side + 2 * backbone.border_px) // stage.stride for side in seen)
+            shape = ("N", stage.channels, rows, columns)
+            graph.output(values[stage.name], f"{stage.name}_{number}", shape)
     return bytes(graph.build().SerializeToString())
 
 

@@ -48,7 +48,7 @@ def nearest_neighbour_head(bank: Floats, scoring: MapScoring) -> ModelProto:
     # Below this the difference of the large terms is rounding alone, and runtimes would disagree.
     floor = graph.node("Mul", own, graph.constant(np.float32(1e-6)))
     squared = graph.node("Max", graph.node("Add", nearest, own), floor)
-    return _finish(graph, graph.node("Sqrt", squared), scoring)
+    return finish(graph, graph.node("Sqrt", squared), scoring)
 
 
 def gaussian_head(
@@ -70,9 +70,7 @@ def gaussian_head(
     by_position = graph.node("Transpose", centred, perm=[1, 0, 2])
     white = graph.node("MatMul", by_position, graph.constant(whitening))
     squared = graph.node("ReduceSum", graph.node("Mul", white, white), graph.ints(2), keepdims=0)
-    return _finish(
-        graph, graph.node("Sqrt", graph.node("Transpose", squared, perm=[1, 0])), scoring
-    )
+    return finish(graph, graph.node("Sqrt", graph.node("Transpose", squared, perm=[1, 0])), scoring)
 
 
 def join(features: Features, head: ModelProto) -> ModelProto:
@@ -94,8 +92,8 @@ def _cells(graph: GraphBuilder, channels: int, scoring: MapScoring) -> str:
     return graph.node("Transpose", x, perm=[0, 2, 1])
 
 
-def _finish(graph: GraphBuilder, distances: str, scoring: MapScoring) -> ModelProto:
-    """Turn distances `[N, h * w]` into the map and the score."""
+def finish(graph: GraphBuilder, distances: str, scoring: MapScoring) -> ModelProto:
+    """Turn distances `[N, h * w]` into the map and the score, and build."""
     rows, columns = scoring.inspected.shape
     plane = graph.node("Reshape", distances, graph.ints(-1, 1, rows, columns))
     kernel = _gaussian_kernel(scoring.blur_cells, min(rows, columns))

@@ -63,7 +63,7 @@ class TrainingPlan:
     detector_name: str
     detector: Detector
     config: Mapping[str, object]
-    backbone: BackboneCard | None
+    backbones: tuple[BackboneCard, ...]
     view: View
     wish: Wish = field(default_factory=Wish)
     calibration: CalibrationPlan = CalibrationPlan.AUTO
@@ -140,7 +140,7 @@ def train(
             okng=__version__,
             detector=plan.detector_name,
             config=plan.config,
-            backbone=plan.backbone,
+            backbones=plan.backbones,
             view=plan.view,
             map_height=height,
             map_width=width,

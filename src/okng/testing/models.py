@@ -81,7 +81,7 @@ def tiny_model(
         okng="0.0.0",
         detector="tiny",
         config={"gain": gain, "seed": seed},
-        backbone=None,
+        backbones=(),
         view=View(width=width, height=height),
         map_height=height,
         map_width=width,

@@ -60,7 +60,7 @@ manifests = st.builds(
     okng=texts,
     detector=texts,
     config=st.dictionaries(texts, plain, max_size=3),
-    backbone=st.none() | st.builds(BackboneCard, texts, hashes, texts),
+    backbones=st.lists(st.builds(BackboneCard, texts, hashes, texts), max_size=3).map(tuple),
     view=st.builds(
         View,
         sides,

@@ -65,7 +65,7 @@ def test_a_backbone_of_ones_own_from_file_to_verdict(
     done = fresh("train", bolt, "--set", "backbone=small", "--set", "bank_size=48")
     assert done.code == 0, done.err
     manifest = fresh("models", "show", "bolt", "--json").json["manifest"]
-    assert manifest["backbone"] == {"name": "small", "sha256": added["sha256"], "licence": "MIT"}
+    assert manifest["backbones"] == [{"name": "small", "sha256": added["sha256"], "licence": "MIT"}]
     assert manifest["config"]["stages"] == ["block1", "block2", "block3"]
     assert manifest["config"]["cell_px"] == PATCH
     assert (manifest["view"]["width"], manifest["map_width"]) == (252, 18)

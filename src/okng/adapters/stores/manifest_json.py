@@ -163,9 +163,7 @@ def _manifest_fault(manifest: Manifest) -> str | None:
     sides = (view.width, view.height, manifest.map_width, manifest.map_height)
     roi = view.roi
     digests = manifest.data.digests
-    hashes = [*manifest.files.values(), *digests]
-    if manifest.backbone is not None:
-        hashes.append(manifest.backbone.sha256)
+    hashes = [*manifest.files.values(), *digests, *(one.sha256 for one in manifest.backbones)]
     if not is_product_name(manifest.product):
         return f"the product {manifest.product[:80]!r} is not a possible name"
     if manifest.version < 1:

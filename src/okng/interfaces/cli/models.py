@@ -272,7 +272,7 @@ def _list(product: str | None, as_json: bool) -> None:
 
 def _card(manifest: "Manifest") -> list[tuple[str, str]]:
     """Return what a manifest says, labelled."""
-    view, data, backbone = manifest.view, manifest.data, manifest.backbone
+    view, data = manifest.view, manifest.data
     place = f"{view.width} x {view.height} px"
     if view.roi is not None:
         roi = view.roi
@@ -284,7 +284,7 @@ def _card(manifest: "Manifest") -> list[tuple[str, str]]:
         ("Made", f"{_minute(manifest.created)} by okng {manifest.okng} on {manifest.trained_on}"),
         ("Detector", f"{manifest.detector}; {', '.join(f'{k} {v}' for k, v in facts.items())}"),
         ("Settings", ", ".join(f"{k} {_value(v)}" for k, v in manifest.config.items())),
-        ("Backbone", f"{backbone.name} ({backbone.licence})" if backbone else "none"),
+        ("Backbone", ", ".join(f"{b.name} ({b.licence})" for b in manifest.backbones) or "none"),
         ("View", f"{place}; map {manifest.map_width} x {manifest.map_height}"),
         ("Data", f"{data.name}, {data.layout}: {counted(data.images, 'good image')} of "
                  f"{counted(data.parts, 'part')}{held}"),

@@ -40,6 +40,12 @@ STAGES = {
     "restore files": "Restoring files",
     "verify": "Verifying",
 }
+
+
+def stage_name(stage: str) -> str:
+    """Put a stage into words; `features, 1 of 2` is the first of two that do the same."""
+    what, comma, which = stage.partition(", ")
+    return f"{STAGES.get(what, what.capitalize())}{comma}{which}"
 """Names of the services' stages, for people."""
 
 
@@ -194,7 +200,7 @@ class _Stages:
         if stage != self._stage:
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            name = STAGES.get(stage, stage.capitalize())
+            name = stage_name(stage)
             self._stage, self._task = stage, self._bars.add_task(name, total=total)
         self._bars.update(self._task, completed=done, total=total)
 

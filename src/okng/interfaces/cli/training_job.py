@@ -16,7 +16,7 @@ from typing import IO
 
 from okng.domain.counting import counted
 from okng.interfaces.cli.exit_codes import ExitCode
-from okng.interfaces.cli.output import STAGES
+from okng.interfaces.cli.output import stage_name
 
 _PROGRESS_SECONDS = 0.2
 
@@ -36,7 +36,7 @@ class Speaker:
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = monotonic()
         if stage != self._stage:
-            self.say(note=STAGES.get(stage, stage.capitalize()))
+            self.say(note=stage_name(stage))
         elif done != total and now - self._said < _PROGRESS_SECONDS:
             return
         self._stage, self._said = stage, now

@@ -155,7 +155,7 @@ def _card(manifest: Manifest) -> dict[str, Any]:
         "okng": manifest.okng,
         "detector": manifest.detector,
         "config": dict(manifest.config),
-        "backbone": None if manifest.backbone is None else vars(manifest.backbone),
+        "backbones": [vars(backbone) for backbone in manifest.backbones],
         "view": view | {"masked": manifest.view.mask_png is not None},
         "map": {"height": manifest.map_height, "width": manifest.map_width},
         "data": manifest.data.record(),
