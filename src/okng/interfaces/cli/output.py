@@ -46,6 +46,8 @@ def stage_name(stage: str) -> str:
     """Put a stage into words; `features, 1 of 2` is the first of two that do the same."""
     what, comma, which = stage.partition(", ")
     return f"{STAGES.get(what, what.capitalize())}{comma}{which}"
+
+
 """Names of the services' stages, for people."""
 
 
