@@ -1,6 +1,7 @@
 """Who may do what: every route against every role, and the ways to say who one is."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -19,7 +20,7 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/logout"): OPEN,
     ("GET", "/password"): OPEN,
     ("POST", "/password"): OPEN,
-    ("GET", "/static/okng.css"): OPEN,
+    ("GET", "/static/{asked}/{name:path}"): OPEN,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): READ,
@@ -91,6 +92,11 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/api/v1/audit/anchor"): ADMINISTER,
 }  # fmt: skip
 
+PAGES: dict[str, Right] = {
+    "/about": READ,
+}
+"""Pages, which lead strangers to sign in and tell in words what is in the way."""
+
 NOBODY = "019a9f5e-7c00-7000-8000-000000000000"
 FILLED = {
     "product": "nothing", "version": "99", "alias": "nobody", "name": "nobody",
@@ -134,7 +140,24 @@ def ask(running, method, path, headers):
 
 def test_every_route_is_in_the_table(running):
     """A route that the table below does not name fails here: somebody must decide who may."""
-    assert routes(running) == set(TABLE)
+    assert routes(running) == set(TABLE) | {("GET", path) for path in PAGES}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_strangers_are_led_to_sign_in(running, path):
+    """A page without a session leads to the sign-in page, and from there back."""
+    answer = running.client.get(path)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/login?next={quote(path, safe='')}"
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_by_role(running, path, role):
+    """Whoever lacks the right gets a page that says so, whoever has it the page."""
+    answer = running.client.get(path, headers=running.headers(role))
+    assert answer.status_code == (200 if PAGES[path] in role.rights else 403)
+    assert answer.headers["Content-Type"].startswith("text/html")
 
 
 @pytest.mark.parametrize(("method", "path"), [key for key, right in TABLE.items() if right])

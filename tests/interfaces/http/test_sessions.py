@@ -129,12 +129,14 @@ def test_token_is_shown_once(browser, person):
 
 
 def test_pages_for_strangers_hold_no_data(browser):
-    """The start page tells strangers that okng runs, and nothing of what is in it."""
-    page = browser.get("/")
-    assert page.status_code == 200
+    """Strangers are led to sign in, and nothing there tells what is in okng."""
+    for path in ("/", "/about", "/password"):
+        answer = browser.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["Location"].startswith("/login")
+    page = browser.get("/login")
     assert "flange" not in page.text
     assert "Sign in" in page.text
-    assert browser.get("/password").status_code == 303
 
 
 def test_pages(browser, person):
@@ -143,15 +145,30 @@ def test_pages(browser, person):
     fields = {"name": name, "password": first, "csrf": hidden(browser.get("/login"))}
     answer = browser.post("/login", data=fields)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/password")
+    assert browser.get("/about").headers["Location"] == "/password"
     fields = {"old": first, "new": "short", "csrf": hidden(browser.get("/password"))}
     assert browser.post("/password", data=fields).status_code == 422
     assert browser.post("/password", data=fields | {"new": PASSWORD}).status_code == 303
-    page = browser.get("/")
+    page = browser.get("/about")
     assert name in page.text
     assert "flange" in page.text
     assert browser.post("/logout", data={"csrf": "x"}).status_code == 403
     assert browser.post("/logout", data={"csrf": hidden(page)}).status_code == 303
-    assert name not in browser.get("/").text
+    assert browser.get("/about").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("asked", "led"),
+    [("/about?x=1", "/about?x=1"), ("//elsewhere.example", "/"), ("https://elsewhere.example", "/"),
+     ("/\\elsewhere.example", "/"), ("javascript:alert(1)", "/"), ("/" + "a" * 600, "/")],
+)  # fmt: skip
+def test_signing_in_leads_back_and_nowhere_else(browser, person, asked, led):
+    """Whoever was on his way to a page of okng gets there; no other site can be the way's end."""
+    settled(browser, person)
+    browser.cookies.clear()
+    page = browser.get("/login", params={"next": asked})
+    fields = {"name": person[0], "password": PASSWORD, "csrf": hidden(page), "next": asked}
+    assert browser.post("/login", data=fields).headers["Location"] == led
 
 
 def test_login_form_from_elsewhere_is_refused(browser, person):

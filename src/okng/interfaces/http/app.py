@@ -12,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from okng.bootstrap.service import Service
-from okng.interfaces.http import pages
 from okng.interfaces.http.answers import Problem
 from okng.interfaces.http.body_limit import BodyLimit, limits
 from okng.interfaces.http.callers import CSRF, Reader, session_cookie
 from okng.interfaces.http.documentation import PROBLEMS
 from okng.interfaces.http.envelope import Envelope
 from okng.interfaces.http.metrics import Metrics
+from okng.interfaces.http.pages import about, account, assets
+from okng.interfaces.http.pages.visitors import PageRoute
 from okng.interfaces.http.problems import add_problem_handlers, problem
 from okng.interfaces.http.records import API
 from okng.interfaces.http.routes import (
@@ -56,6 +57,7 @@ _ROUTERS = (
     tokens.router,
     audit.router,
 )
+_PAGES = (assets.router, account.router, about.router)
 _DESCRIPTION = (
     "Visual quality inspection: OK or NG, where, and how sure. Programs send a token "
     "(`Authorization: Bearer okng_...`); browsers have a session cookie, and send its CSRF token "
@@ -84,7 +86,11 @@ def create_app(service: Service, tls: bool = False) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router, responses=PROBLEMS)
     app.include_router(health.router, responses=PROBLEMS)
-    app.include_router(pages.router)
+    for router in _PAGES:
+        app.include_router(router)
+    app.state.pages = frozenset(
+        route.path for router in _PAGES for route in router.routes if isinstance(route, PageRoute)
+    )
     _add_openapi(app, tls)
     app.add_middleware(BodyLimit, by_path=limits(service.settings))
     return app
