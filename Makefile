@@ -27,8 +27,9 @@ help: ## Say what there is to make.
 demo: .venv/installed-demo ## Train and evaluate on a product that okng renders itself.
 	@$(BIN)/okng demo
 
-test: .venv/installed-test ## Run the tests, against SQLite and PostgreSQL.
+test: .venv/installed-test ## Run the tests, against SQLite, PostgreSQL and Chromium.
 	OKNG_TEST_POSTGRES="$$(scripts/provide_postgres.sh $(BIN)/python)" \
+	OKNG_CHROMIUM="$$(scripts/provide_chromium.sh)" \
 		$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/installed-test ## Lint, format, types and floors, all as errors.
