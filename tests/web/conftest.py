@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import pytest
@@ -28,14 +28,6 @@ from okng.domain.people import Principal, Right, Role
 from okng.interfaces.http.app import create_app
 from okng.settings import Settings
 from okng.testing.images import good_parts, save, with_defect, write_folder
-
-CI = os.environ.get("CI", "").lower() == "true"
-try:
-    from playwright.sync_api import sync_playwright
-except ModuleNotFoundError:
-    if CI:
-        raise
-    pytest.skip("playwright is not installed", allow_module_level=True)
 
 PASSWORD = "four unrelated plain words"
 ADMIN = Principal("admin", frozenset(Right))
@@ -120,20 +112,28 @@ def serving(app: FastAPI) -> Iterator[str]:
     thread.join(30)
 
 
+def missing(reason: str) -> NoReturn:
+    """Skip, loudly; fail where CI promised that all is there."""
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 def chromium() -> str:
-    """Return where Chromium is; skip without it, fail where CI promised it."""
+    """Return where Chromium is."""
     found = os.environ.get("OKNG_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
-        reason = "no Chromium: apt-get install chromium, or name it by OKNG_CHROMIUM"
-        if CI:
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        missing("no Chromium: apt-get install chromium, or name it by OKNG_CHROMIUM")
     return found
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One Chromium for all tests; its camera plays a moving picture."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        missing("no playwright: pip install playwright")
     path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
