@@ -51,6 +51,7 @@ from okng.services.people import People
 from okng.services.products import Products
 from okng.services.retention import Retention
 from okng.services.reviews import Reviews
+from okng.services.samples import Samples
 from okng.services.sign_in import SignIn
 from okng.services.tokens import Tokens
 from okng.services.training_jobs import TrainingJobs
@@ -84,6 +85,7 @@ class Service:
     models: Models
     reviews: Reviews
     datasets: Datasets
+    samples: Samples
     uploads: Uploads
     jobs: TrainingJobs
     people: People
@@ -216,6 +218,7 @@ def _assemble(
             inspections, SqlReviews(database), database.session, audit, new_id, utc_now
         ),
         datasets=intake.datasets,
+        samples=Samples(intake.datasets, registry, settings.max_image_bytes),
         uploads=intake.uploads,
         jobs=TrainingJobs(
             Jobs(database),

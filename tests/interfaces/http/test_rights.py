@@ -74,6 +74,10 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("GET", "/api/v1/inspections/{inspection_id}/reviews"): READ,
     ("POST", "/api/v1/inspections/{inspection_id}/reviews"): REVIEW,
     ("GET", "/api/v1/exports/inspections"): READ,
+    ("POST", "/api/v1/exports/inspections"): READ,
+    ("GET", "/api/v1/products/{product}/samples"): READ,
+    ("GET", "/api/v1/products/{product}/samples/{sample_id}/image"): READ,
+    ("GET", "/api/v1/products/{product}/samples/{sample_id}/thumbnail"): READ,
     ("GET", "/api/v1/parts"): READ,
     ("GET", "/api/v1/products/{product}/parts/{part_id:path}"): READ,
     ("GET", "/api/v1/people"): ADMINISTER,
@@ -94,13 +98,14 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
 
 PAGES: dict[str, Right] = {
     "/about": READ,
+    "/inspect": INSPECT,
 }
 """Pages, which lead strangers to sign in and tell in words what is in the way."""
 
 NOBODY = "019a9f5e-7c00-7000-8000-000000000000"
 FILLED = {
     "product": "nothing", "version": "99", "alias": "nobody", "name": "nobody",
-    "token_id": "0" * 16, "part_id:path": "nothing",
+    "token_id": "0" * 16, "sample_id": "0" * 16, "part_id:path": "nothing",
     **dict.fromkeys(("dataset_id", "upload_id", "job_id", "inspection_id"), NOBODY),
 }  # fmt: skip
 BODIES = {
@@ -111,6 +116,7 @@ BODIES = {
     "/api/v1/products/{product}/models/{version}/calibrations": {},
     "/api/v1/products/{product}/aliases/{alias}": {"model": "nothing-1"},
     "/api/v1/inspections/{inspection_id}/reviews": {"verdict": "OK"},
+    "/api/v1/exports/inspections": {"ids": [NOBODY]},
     "/api/v1/people": {"name": "Not A Name!", "role": "operator"},
     "/api/v1/people/{name}/role": {"role": "operator"},
     "/api/v1/session/password": {"old": "x", "new": "y"},

@@ -51,6 +51,16 @@ class ProductAnswer(Answer):
     deleted: datetime | None
 
 
+class SampleAnswer(Answer):
+    """An image to try a product with; `label` is `good`, a defect's name, or None."""
+
+    id: str
+    name: str
+    label: str | None
+    image_url: str
+    thumbnail_url: str
+
+
 class DatasetAnswer(Answer):
     id: str
     product: str
@@ -195,10 +205,17 @@ class TimingAnswer(Answer):
 
 
 class MapAnswer(Answer):
-    """The raw map: float32, little-endian, rows first, base64."""
+    """The raw map: float32, little-endian, rows first, base64.
+
+    It lies over `box` of the image. To show it as okng does, heat begins at `low` and is full at
+    `high`.
+    """
 
     shape: tuple[int, int]
     data: str
+    low: float
+    high: float
+    box: BoxAnswer
 
 
 class InspectionAnswer(Answer):

@@ -19,6 +19,7 @@ from okng.interfaces.http.documentation import PROBLEMS
 from okng.interfaces.http.envelope import Envelope
 from okng.interfaces.http.metrics import Metrics
 from okng.interfaces.http.pages import about, account, assets
+from okng.interfaces.http.pages import inspect as inspect_page
 from okng.interfaces.http.pages.visitors import PageRoute
 from okng.interfaces.http.problems import add_problem_handlers, problem
 from okng.interfaces.http.records import API
@@ -35,6 +36,7 @@ from okng.interfaces.http.routes import (
     people,
     products,
     reviews,
+    samples,
     sessions,
     tokens,
     uploads,
@@ -53,11 +55,12 @@ _ROUTERS = (
     exports.router,
     parts.router,
     reviews.router,
+    samples.router,
     people.router,
     tokens.router,
     audit.router,
 )
-_PAGES = (assets.router, account.router, about.router)
+_PAGES = (assets.router, account.router, about.router, inspect_page.router)
 _DESCRIPTION = (
     "Visual quality inspection: OK or NG, where, and how sure. Programs send a token "
     "(`Authorization: Bearer okng_...`); browsers have a session cookie, and send its CSRF token "

@@ -145,6 +145,14 @@ class NewReview(Body):
     note: str = Field("", max_length=2000)
 
 
+class TheseInspections(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ids": ["019a9f5e-7c00-7000-8000-000000000000"]}]}
+    )
+
+    ids: list[Annotated[str, Field(pattern=_UUID)]] = Field(min_length=1, max_length=1000)
+
+
 class NewPerson(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "ada", "role": "engineer"}]})
 

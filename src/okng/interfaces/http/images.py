@@ -13,6 +13,7 @@ from PIL import Image
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
+from starlette.responses import Response
 
 from okng.algorithms.heatmap import heat_limits, outline, overlay
 from okng.domain.arrays import Floats, Pixels
@@ -119,10 +120,28 @@ def overlay_jpeg(
     return b64encode(file.getvalue()).decode()
 
 
-def map_record(anomaly_map: Floats) -> dict[str, object]:
-    """Return a map, float32 `[h, w]`, for JSON."""
+def map_record(anomaly_map: Floats, calibration: Calibration, box: Box) -> dict[str, object]:
+    """Return a map, float32 `[h, w]` over `box` of the image, for JSON, with its heat's limits."""
     plain = np.ascontiguousarray(anomaly_map, "<f4")
-    return {"shape": list(plain.shape), "data": b64encode(plain.tobytes()).decode()}
+    low, high = heat_limits(calibration, anomaly_map)
+    return {
+        "shape": list(plain.shape),
+        "data": b64encode(plain.tobytes()).decode(),
+        "low": low,
+        "high": high,
+        "box": vars(box),
+    }
+
+
+def picture_response(image: bytes, name: str) -> Response:
+    """Answer with a stored image; `name` is what a browser would save it as."""
+    kind = media_type(image)
+    suffix = kind.partition("/")[2]
+    headers = {
+        "Content-Disposition": f'inline; filename="{name}.{suffix}"',
+        "Cache-Control": "private, max-age=3600",
+    }
+    return Response(image, media_type=kind, headers=headers)
 
 
 def media_type(image: bytes) -> str:

@@ -83,6 +83,7 @@ def page(
         "visitor": caller,
         "navigation": _navigation(request, caller),
         "choice": choice,
+        "pages": request.app.state.pages,
         "page_data": _page_data(catalogue, caller, choice, texts, data or {}),
         **shown,
     }

@@ -12,6 +12,7 @@ from okng.bootstrap.service import Service
 from okng.domain.errors import BadRequest, OkngError
 from okng.domain.records import InspectionFilter, Order
 from okng.domain.verdict import Verdict
+from okng.domain.view import Box
 from okng.interfaces.http.answers import BatchAnswer, InspectionAnswer, Paged
 from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, ProductName, Short
 from okng.interfaces.http.callers import Inspecting, Reader, Served
@@ -19,8 +20,8 @@ from okng.interfaces.http.documentation import file_answer, image_body
 from okng.interfaces.http.images import (
     json_bytes,
     map_record,
-    media_type,
     overlay_jpeg,
+    picture_response,
     read_image,
     sent_form,
 )
@@ -193,7 +194,7 @@ def get_inspection(service: Served, by: Reader, inspection_id: Id) -> Response:
 )
 def get_image(service: Served, by: Reader, inspection_id: Id) -> Response:
     """Return the image of an inspection as it came."""
-    return _picture(service.search.image(inspection_id, by), inspection_id)
+    return picture_response(service.search.image(inspection_id, by), inspection_id)
 
 
 @router.get(
@@ -203,7 +204,7 @@ def get_image(service: Served, by: Reader, inspection_id: Id) -> Response:
 )
 def get_thumbnail(service: Served, by: Reader, inspection_id: Id) -> Response:
     """Return a small picture of an inspection."""
-    return _picture(service.search.thumbnail(inspection_id, by), inspection_id)
+    return picture_response(service.search.thumbnail(inspection_id, by), inspection_id)
 
 
 def _answered(
@@ -215,11 +216,13 @@ def _answered(
     prediction = kept.inspection.prediction
     if include:
         more = dict.fromkeys(include)
-    if prediction is not None and prediction.anomaly_map.size and not kept.repeated:
-        if "map" in include:
-            more["map"] = map_record(prediction.anomaly_map)
+    if prediction is not None and prediction.anomaly_map.size and not kept.repeated and include:
+        calibration, roi = service.shown_by(kept.inspection)
+        if "map" in include and kept.pixels is not None:
+            height, width = kept.pixels.shape[:2]
+            box = roi or Box(0, 0, width, height)
+            more["map"] = map_record(prediction.anomaly_map, calibration, box)
         if "overlay" in include and kept.pixels is not None:
-            calibration, roi = service.shown_by(kept.inspection)
             more["overlay"] = overlay_jpeg(kept.pixels, prediction.anomaly_map, calibration, roi)
     return json_bytes(inspection_record(kept.record, more)), kept.repeated
 
@@ -236,13 +239,3 @@ def _batch_answered(
             item["inspection"] = inspection_record(kept.record)
         items.append(item)
     return json_bytes({"items": items})
-
-
-def _picture(image: bytes, inspection_id: str) -> Response:
-    kind = media_type(image)
-    suffix = kind.partition("/")[2]
-    headers = {
-        "Content-Disposition": f'inline; filename="{inspection_id}.{suffix}"',
-        "Cache-Control": "private, max-age=3600",
-    }
-    return Response(image, media_type=kind, headers=headers)

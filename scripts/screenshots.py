@@ -1,0 +1,150 @@
+"""Picture every page of the service, in light and dark, wide and on a tablet.
+
+    python scripts/screenshots.py FOLDER [PAGE ...]
+
+It serves the demo's product from a data folder of its own (or that of OKNG_SCREENSHOT_HOME, which
+is kept for the next time) and drives the Chromium of this machine, or that of OKNG_CHROMIUM.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+PASSWORD = "four unrelated plain words"
+OKNG = (sys.executable, "-m", "okng.interfaces.cli.app")
+SIZES = {"wide": (1280, 800), "tablet": (820, 1180)}
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+
+
+def _with_samples(page: Any) -> None:
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.tile img')].filter(img => img.complete "
+        "&& img.naturalWidth).length === document.querySelectorAll('.tile').length"
+        " && document.querySelector('.tile')"
+    )
+
+
+def _one_inspected(page: Any) -> None:
+    _with_samples(page)
+    page.locator(".tile").last.click()
+    page.locator(".verdict").wait_for()
+
+
+def _batch_inspected(page: Any) -> None:
+    _with_samples(page)
+    for tile in page.locator(".tile").all():
+        tile.click()
+    page.locator("#batch").wait_for()
+    page.wait_for_function(
+        "() => document.querySelectorAll('#rows .badge').length === "
+        "document.querySelectorAll('.tile').length"
+    )
+    page.locator("[data-sort=verdict] button").click()
+    page.locator("#rows button").first.click()
+
+
+PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
+    "login": ("/login", None),
+    "about": ("/about", None),
+    "inspect": ("/inspect", _with_samples),
+    "inspect-one": ("/inspect", _one_inspected),
+    "inspect-batch": ("/inspect", _batch_inspected),
+}
+"""By name: the path, and what is done there before the picture is taken."""
+
+
+@contextmanager
+def served(home: Path) -> Iterator[tuple[str, str | None]]:
+    """Serve a data folder; gives the URL and the first password, if there was one."""
+    process = subprocess.Popen(
+        [*OKNG, "serve", "--port", "0", "--json"],
+        env={**os.environ, "OKNG_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line == "}\n":
+                break
+        answer = json.loads(said)
+        yield answer["url"], (answer["administrator"] or {}).get("password")
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def sign_in(page: Any, first: str | None) -> None:
+    """Sign in as the administrator, with the first password or with the one that replaced it."""
+    page.goto("/login")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(first or PASSWORD)
+    page.keyboard.press("Enter")
+    if first is not None:
+        page.wait_for_url("**/password")
+        page.get_by_label("Password until now").fill(first)
+        page.get_by_label("New password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+    page.wait_for_selector("nav")
+
+
+def main() -> None:
+    """Write `PAGE-SIZE-THEME.png` for every page, or for those that are named."""
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    folder, wanted = Path(sys.argv[1]), sys.argv[2:] or list(PAGES)
+    folder.mkdir(parents=True, exist_ok=True)
+    chromium = os.environ.get("OKNG_CHROMIUM") or shutil.which("chromium")
+    with TemporaryDirectory() as own, sync_playwright() as playwright:
+        home = Path(os.environ.get("OKNG_SCREENSHOT_HOME", own)).absolute()
+        if not (home / "demo").exists():
+            demo = [*OKNG, "demo", "--images", "60"]
+            subprocess.run(demo, env={**os.environ, "OKNG_HOME": str(home)}, check=True)
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        with served(home) as (url, first):
+            opened = browser.new_context(base_url=url)
+            sign_in(opened.new_page(), first)
+            kept = opened.storage_state()
+            for name in wanted:
+                for picture in pictures(browser, url, kept, name):
+                    picture_path = folder / f"{name}-{picture[0]}.png"
+                    picture[1].screenshot(path=picture_path)
+                    print(picture_path)
+        browser.close()
+
+
+def pictures(browser: Any, url: str, kept: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield a page in every size and theme, ready to be pictured, with what tells it apart."""
+    path, prepare = PAGES[name]
+    for size, (width, height) in SIZES.items():
+        context = browser.new_context(
+            base_url=url,
+            storage_state=None if name == "login" else kept,
+            viewport={"width": width, "height": height},
+            has_touch=size == "tablet",
+        )
+        page = context.new_page()
+        page.goto(path)
+        if prepare is not None:
+            prepare(page)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(200)
+            yield f"{size}-{theme}", page
+        context.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+/** The bar above a viewer: zoom, heat on and off with its opacity, regions on and off. */
+
+import { icon, make } from "./dom.js";
+import { t } from "./page.js";
+
+const ZOOM_STEP = 1.4;
+
+/**
+ * Return a toolbar for a viewer; its page has the texts of `viewer`.
+ * @param {Viewer} viewer
+ */
+export function viewerTools(viewer) {
+  const button = (name, act, pressed = null) => make("button", {
+    type: "button", class: "plain round", title: t(`viewer.${name}`), "aria-label": t(`viewer.${name}`),
+    "aria-pressed": pressed, onclick: act,
+  }, icon(name));
+  const heat = button("heat", () => viewer.set({ showsHeat: !viewer.showsHeat }), "true");
+  const region = button("region", () => viewer.set({ showsRegions: !viewer.showsRegions }), "true");
+  const opacity = make("input", {
+    type: "range", min: 0, max: 100, value: 100 * viewer.opacity, "aria-label": t("viewer.opacity"),
+    title: t("viewer.opacity"),
+    oninput: () => viewer.set({ opacity: opacity.value / 100, showsHeat: true }),
+  });
+  viewer.addEventListener("change", () => {
+    heat.setAttribute("aria-pressed", viewer.showsHeat);
+    region.setAttribute("aria-pressed", viewer.showsRegions);
+    opacity.value = 100 * viewer.opacity;
+  });
+  return make("div", { class: "viewer-tools", role: "group", "aria-label": t("viewer.tools") },
+    heat, opacity, region,
+    make("span", { class: "fill" }),
+    button("minus", () => viewer.zoom(1 / ZOOM_STEP)),
+    button("fit", () => viewer.fit()),
+    button("plus", () => viewer.zoom(ZOOM_STEP)));
+}
