@@ -20,11 +20,11 @@ from benchmarks.kept import FOLDER, Kept
 from benchmarks.robustness_report import report
 from benchmarks.setting import data_folder
 from benchmarks.shifts import SHIFTS
-from benchmarks.tiers import TIERS, home, trained
+from benchmarks.tiers import home, trained
 from okng.adapters.datasets import read_dataset
 from okng.algorithms.metrics import auroc
 from okng.algorithms.pixels import decode_file
-from okng.bootstrap import render_demo
+from okng.bootstrap import TIERS, render_demo
 from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.verdict import Verdict
 from okng.services.inspect import Inspector

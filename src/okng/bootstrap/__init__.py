@@ -23,20 +23,18 @@ from okng.bootstrap.judging import (
     score_defects,
     write_report,
 )
-from okng.bootstrap.training import (
-    DEFAULT_SIZE,
-    TrainingOptions,
-    make_view,
-    train,
-    train_dataset,
-)
+from okng.bootstrap.tiers import TIERS, TierTime, measure_tiers, settled
+from okng.bootstrap.training import train, train_dataset
+from okng.bootstrap.training_options import DEFAULT_SIZE, TrainingOptions, make_view
 
 __all__ = [
     "DEFAULT_SIZE",
     "DEMO_EDITION",
     "DEMO_PER_DEFECT",
     "DEMO_TEST_GOOD",
+    "TIERS",
     "CameraExport",
+    "TierTime",
     "TrainingOptions",
     "approval",
     "bench",
@@ -48,10 +46,12 @@ __all__ = [
     "installed_runtimes",
     "load",
     "make_view",
+    "measure_tiers",
     "read_as_trained",
     "render_demo",
     "runtime",
     "score_defects",
+    "settled",
     "store",
     "train",
     "train_dataset",

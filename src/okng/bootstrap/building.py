@@ -15,6 +15,9 @@ from okng.domain.ports import Detector, Runtime
 from okng.graphs.backbone import Backbone, Backbones
 from okng.settings import Settings
 
+_SIDE_PX = 256
+"""Of the graph's input for a detector without a backbone."""
+
 
 def store(settings: Settings) -> FolderModelStore:
     return FolderModelStore(settings.home / "models")
@@ -32,6 +35,12 @@ class BuiltDetector:
     detector: Detector
     config: Any
     backbones: tuple[Backbone, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return the width and height of the graph's input, unless somebody says otherwise."""
+        side = max((one.defaults.side_px for one in self.backbones), default=_SIDE_PX)
+        return side, side
 
 
 def build_detector(

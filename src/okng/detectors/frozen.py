@@ -7,7 +7,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from okng.domain.arrays import Array, Mask
-from okng.domain.ports import Images
 from okng.graphs.backbone import Backbones
 from okng.graphs.features import Features, feature_graph
 from okng.graphs.heads import MapScoring
@@ -128,9 +127,9 @@ def _edges(length: int, cells: int) -> tuple[Array, Array]:
     return numbers * length // cells, -(-(numbers + 1) * length // cells)
 
 
-def features_for(config: FrozenConfig, backbones: Backbones, images: Images) -> Features:
-    """Build the front of the graph for these images."""
-    height, width = images.inspected.shape
+def features_for(config: FrozenConfig, backbones: Backbones, inspected: Mask) -> Features:
+    """Build the front of the graph for images with such a mask, bool `[H, W]`."""
+    height, width = inspected.shape
     chosen = config.completed(backbones)
     assert chosen.stages is not None
     assert chosen.cell_px is not None

@@ -15,7 +15,7 @@ from okng.detectors.frozen import Network
 from okng.detectors.gaussian import Gaussian, GaussianConfig
 from okng.detectors.head_training import Learned
 from okng.detectors.memory import Memory, MemoryConfig
-from okng.domain.arrays import Array, Scores
+from okng.domain.arrays import Array, Mask, Scores
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Images, Progress, Runtime, Trained
 from okng.graphs.backbone import SHIPPED, Backbones
@@ -118,6 +118,15 @@ class Fusion:
         }
         return Trained(bytes(graph.SerializeToString(deterministic=True)), scores, facts)
 
+    def sketch(self, inspected: Mask, images: int) -> Trained:
+        """Make a graph as large as training makes it; see `okng.domain.ports.Sketched`."""
+        members = [self._member(one).sketched(inspected, images) for one in self._config.members]
+        cells = [one.cells for one in members]
+        scoring = _scoring(cells, self._config.score_share)
+        fusion = fused_maps([MapScale(0, 1)] * len(members), cells, scoring)
+        graph = join_members([(one.features, one.head) for one in members], fusion)
+        return Trained(bytes(graph.SerializeToString()), None, {})
+
     def _member(self, config: MemoryMember | GaussianMember) -> Memory | Gaussian:
         if isinstance(config, MemoryMember):
             return Memory(config, self._runtime, self._backbones)
@@ -130,16 +139,12 @@ class Fusion:
 
 
 class _Maps:
-    """The members' maps of good images that they had not seen, and how to fuse such maps.
-
-    The fused map has the finest of the members' grids.
-    """
+    """The members' maps of good images that they had not seen, and how to fuse such maps."""
 
     def __init__(self, learned: Sequence[Learned], share: float) -> None:
         self._cells = [one.cells for one in learned]
         self._fitted = [one.fitted for one in learned if one.fitted is not None]
-        finest = max(self._cells, key=lambda cells: cells.size)
-        self._scoring = MapScoring(share, 0.0, finest)
+        self._scoring = _scoring(self._cells, share)
 
     def fused(self, fold: int | None = None) -> ModelProto:
         """Build the fusion, normalised by maps that know nothing of the fold, or by all."""
@@ -159,6 +164,11 @@ class _Maps:
                 inputs = {f"map_{n}": one.maps[i][None] for n, one in enumerate(self._fitted)}
                 scores[i] = float(session.run(inputs)["score"][0])
         return scores
+
+
+def _scoring(cells: Sequence[Mask], share: float) -> MapScoring:
+    """Return how the fused map is scored; it has the finest of the members' grids."""
+    return MapScoring(share, 0.0, max(cells, key=lambda mask: mask.size))
 
 
 def _scale(values: Array) -> MapScale:

@@ -83,7 +83,7 @@ class Gaussian:
     ) -> Learned:
         """Do the same, but leave front and head to be joined; `apart` as in `train_head`."""
         config = self._config
-        features = features_for(config, self._backbones, images)
+        features = features_for(config, self._backbones, images.inspected)
         cells = inspected_cells(images.inspected, features)
         trainer = GaussianTrainer(config, cells)
         trainer.check(features.channels)
@@ -95,6 +95,22 @@ class Gaussian:
             "cells": f"{features.columns} x {features.rows}",
         }
         return Learned(features, head, cells, fitted, facts)
+
+    def sketch(self, inspected: Mask, images: int) -> Trained:
+        """Make a graph as large as training makes it; see `okng.domain.ports.Sketched`."""
+        return self.sketched(inspected, images).trained()
+
+    def sketched(self, inspected: Mask, images: int) -> Learned:  # noqa: ARG002 - the port
+        """Do the same, but leave front and head to be joined."""
+        features = features_for(self._config, self._backbones, inspected)
+        cells = inspected_cells(inspected, features)
+        GaussianTrainer(self._config, cells).check(features.channels)
+        kept = min(self._config.channels, features.channels)
+        mean = np.zeros((cells.size, kept), np.float32)
+        whitening = np.repeat(np.eye(kept, dtype=np.float32)[None], cells.size, axis=0)
+        scoring = self._config.scoring(cells)
+        head = gaussian_head(features.channels, np.arange(kept), mean, whitening, scoring)
+        return Learned(features, head, cells, None, {})
 
 
 class GaussianTrainer:

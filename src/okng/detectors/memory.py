@@ -108,7 +108,7 @@ class Memory:
         """Do the same, but leave front and head to be joined; `apart` as in `train_head`."""
         config = self._config
         runtime = self._runtime
-        features = features_for(config, self._backbones, images)
+        features = features_for(config, self._backbones, images.inspected)
         cells = inspected_cells(images.inspected, features)
         turns = config.turns
         if turns == "auto":
@@ -126,6 +126,21 @@ class Memory:
             "turns": turns,
         }
         return Learned(features, head, cells, fitted, facts)
+
+    def sketch(self, inspected: Mask, images: int) -> Trained:
+        """Make a graph as large as training makes it; see `okng.domain.ports.Sketched`."""
+        return self.sketched(inspected, images).trained()
+
+    def sketched(self, inspected: Mask, images: int) -> Learned:
+        """Do the same, but leave front and head to be joined; the bank is random."""
+        features = features_for(self._config, self._backbones, inspected)
+        cells = inspected_cells(inspected, features)
+        turns = 1 if self._config.turns == "auto" else self._config.turns
+        learned = images + len(turned_copies(images, turns))
+        rows = BankTrainer(self._config, cells).bank_rows(learned)
+        bank = np.random.default_rng(0).random((rows, features.channels), np.float32)
+        head = nearest_neighbour_head(bank, self._config.scoring(cells))
+        return Learned(features, head, cells, None, {})
 
 
 class BankTrainer:

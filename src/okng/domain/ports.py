@@ -113,6 +113,22 @@ class Detector(Protocol):
         ...
 
 
+class Sketched(Protocol):
+    """A detector that can make a graph to be timed before it is trained."""
+
+    def sketch(self, inspected: Mask, images: int) -> Trained:
+        """Make a graph as large as training makes it; what it answers means nothing.
+
+        Args:
+            inspected: bool `[H, W]`, as of the images.
+            images: how many will be learned.
+
+        Raises:
+            BadSetting: the configuration does not fit the size.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Frame:
     """One image from a source; `name` tells it from the others of the same source."""

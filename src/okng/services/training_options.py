@@ -18,11 +18,13 @@ _LARGEST_SEED = 2**32 - 1
 class JobOptions:
     """What may be chosen for a training job; everything has the default of `okng train`.
 
-    `size` is (width, height) of the graph's input, the backbone's own unless given; `roi` is in
-    pixels of the original image.
+    `tier` or `budget_ms` stand for a detector with its settings. `size` is (width, height) of the
+    graph's input, the backbone's own unless given; `roi` is in pixels of the original image.
     """
 
     detector: str = "memory"
+    tier: str | None = None
+    budget_ms: float | None = None
     config: Mapping[str, object] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     roi: Box | None = None
@@ -86,6 +88,12 @@ def _number(name: str, value: object) -> float:
     return float(value)
 
 
+def _positive(name: str, value: object) -> float:
+    if (number := _number(name, value)) <= 0:
+        raise BadRequest(f"{name} must be above 0")
+    return number
+
+
 def _size(name: str, value: object) -> tuple[int, int] | None:
     if value is None:
         return None
@@ -127,6 +135,8 @@ def _pattern(name: str, value: object) -> str | None:
 
 _READERS: Mapping[str, Callable[[str, object], object]] = {
     "detector": _text,
+    "tier": lambda name, value: None if value is None else _text(name, value),
+    "budget_ms": lambda name, value: None if value is None else _positive(name, value),
     "config": _settings,
     "size": _size,
     "roi": _roi,

@@ -11,6 +11,9 @@ from okng.interfaces.cli import options, wording
 from okng.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from okng.bootstrap import TierTime
     from okng.domain.dataset import Dataset
     from okng.services.train import Training
 
@@ -23,6 +26,14 @@ class Plan(StrEnum):
     CROSS_FIT = "cross-fit"
 
 
+class Tier(StrEnum):
+    """The names of `okng.bootstrap.TIERS`, without its imports."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    ACCURATE = "accurate"
+
+
 def train(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Images of good parts, or a list.")
@@ -33,9 +44,25 @@ def train(
         typer.Option(
             "--detector",
             metavar="NAME",
-            help="memory: the default. gaussian: faster, for parts that always lie the same.",
+            help="memory: the default. gaussian: faster, for parts that always lie the same. "
+            "fusion: several in one.",
         ),
     ] = "memory",
+    tier: Annotated[
+        Tier | None,
+        typer.Option(
+            "--tier", help="fast, balanced or accurate: stands for a detector and its backbones."
+        ),
+    ] = None,
+    budget_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--budget-ms",
+            metavar="MS",
+            min=0.001,
+            help="Take the most accurate tier whose graph needs no longer for one image here.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,13 +108,15 @@ def train(
     pixels = None if size is None else options.parse_size(size)
     box = options.parse_roi(roi)
     from okng.adapters.datasets import read_dataset
-    from okng.bootstrap import TrainingOptions, train_dataset
+    from okng.bootstrap import TrainingOptions, measure_tiers, settled, train_dataset
     from okng.services.train import CalibrationPlan
     from okng.settings import read_settings
 
     output = Output(as_json)
     wanted = TrainingOptions(
         detector=detector,
+        tier=tier,
+        budget_ms=budget_ms,
         config=chosen,
         size=pixels,
         roi=box,
@@ -99,11 +128,32 @@ def train(
     )
     dataset = read_dataset(folder, group_pattern)
     wording.say_dataset(output, dataset)
+    process, times = read_settings(), []
+    if tier or budget_ms:
+        with output.progress() as progress:
+            times = measure_tiers(wanted, process, len(dataset.train_good), progress)
+        _say_tiers(output, times)
+        wanted = settled(wanted, times, process)
     with output.progress() as progress:
-        training = train_dataset(dataset, product, wanted, read_settings(), progress)
+        training = train_dataset(dataset, product, wanted, process, progress)
     say_training(output, training)
     output.next_commands(_next(folder, dataset, training))
-    output.document({"dataset": wording.dataset_record(dataset), **training_record(training)})
+    document = {"dataset": wording.dataset_record(dataset), **training_record(training)}
+    output.document(document | ({"tiers": [vars(one) for one in times]} if times else {}))
+
+
+def _say_tiers(output: Output, times: "Sequence[TierTime]") -> None:
+    """Say what one image costs in each tier, here."""
+    rows = [
+        [one.tier, f"{one.milliseconds:.1f}" if one.milliseconds else "-", _missing(one.missing)]
+        for one in times
+    ]
+    output.table(["tier", "ms an image, here", ""], rows, left=1)
+    output.line()
+
+
+def _missing(backbone: str | None) -> str:
+    return f"needs okng backbone pull {backbone}" if backbone else ""
 
 
 def say_training(output: Output, training: "Training") -> None:

@@ -61,6 +61,8 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     chosen = JobOptions.read(values)
     options = TrainingOptions(
         detector=chosen.detector,
+        tier=chosen.tier,
+        budget_ms=chosen.budget_ms,
         config=chosen.config,
         size=chosen.size,
         roi=chosen.roi,

@@ -81,6 +81,12 @@ class NewJob(Body):
 
     dataset_id: str = Field(pattern=_UUID)
     detector: str = Field("memory", min_length=1, max_length=100, pattern=r"^[a-z0-9_.-]+$")
+    tier: Literal["fast", "balanced", "accurate"] | None = Field(
+        None, description="Stands for a detector with its settings"
+    )
+    budget_ms: float | None = Field(
+        None, gt=0, le=1e6, description="Take the most accurate tier that one image's time allows"
+    )
     config: dict[str, JsonValue] = Field(default_factory=dict, max_length=50)
     size: tuple[int, int] | None = Field(
         None, description="Width and height of the graph's input; the backbone's own unless given"
