@@ -9,6 +9,7 @@ COMMANDS = (
     ("speed",),
     ("training",),
     ("memory",),
+    ("install",),
     ("load",),
     ("crash",),
     ("paging",),

@@ -73,7 +73,10 @@ def test_policy_and_wish(folder: Path) -> None:
     ("options", "reason"),
     [
         ({"detector": "patchcore"}, "memory, gaussian"),
-        ({"config": {"bank": 3}}, r"bank: .*settings of Memory: .*bank_size"),
+        (
+            {"config": {"bank": 3}},
+            r"bank: there is no such setting .*settings of Memory: .*bank_size",
+        ),
         ({"config": {"bank_size": 0}}, "bank_size"),
         ({"size": (100, 20)}, "at least 32 px"),
         ({"config": {"stages": ["stride2"]}}, "stride4, stride8, stride16"),

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from benchmarks.install import installed_bytes, needed_distributions
 
 from okng.version import __version__
 
@@ -86,6 +87,15 @@ def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_install_stays_small() -> None:
+    """With OpenVINO okng takes less than 600 MB, and nothing that it needs brings PyTorch."""
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    needed = needed_distributions("okng", ["openvino"])
+    assert {"numpy", "onnxruntime", "openvino"} < needed
+    assert "torch" not in needed
+    assert 100e6 < installed_bytes("okng", ["openvino"]) < 600e6
 
 
 def test_changelog_speaks_of_this_version() -> None:

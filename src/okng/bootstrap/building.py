@@ -111,5 +111,7 @@ def configure(of: Any, values: Mapping[str, object]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        is_unknown = first["type"] == "extra_forbidden"
+        what = "there is no such setting" if is_unknown else first["msg"]
         known = ", ".join(of.Config.model_fields)
-        raise BadSetting(f"{where}: {first['msg']} (settings of {of.__name__}: {known})") from error
+        raise BadSetting(f"{where}: {what} (settings of {of.__name__}: {known})") from error

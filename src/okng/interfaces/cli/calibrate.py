@@ -45,7 +45,7 @@ def calibrate(
     defects: Annotated[
         Path | None,
         typer.Option(
-            "--defects", metavar="FOLDER", help="Defective parts, or a dataset with such."
+            "--defects", metavar="FOLDER", help="Defective parts, or a dataset with some."
         ),
     ] = None,
     escape_cost: Annotated[
