@@ -96,7 +96,7 @@ def test_charts_can_be_read_aloud(page: _Page) -> None:
         "1 of 2 good parts",
         "Apache-2.0",
         "ab" * 32,
-        "at most 1.00% of good parts are not called OK"[1:],
+        "at most 1.00\N{NARROW NO-BREAK SPACE}% of good parts are not called OK"[1:],
     ],
 )
 def test_figures_are_shown(page: _Page, figure: str) -> None:

@@ -13,7 +13,7 @@ def test_card_shows_promise_scores_and_golden_images(nasty: str) -> None:
     assert html.count("data:image/jpeg;base64,") == len(model.golden)
     for golden in manifest.golden:
         assert f"{golden.score:.6g}" in html
-    assert "t most 1.00% of good parts are not called OK" in html
+    assert "t most 1.00\N{NARROW NO-BREAK SPACE}% of good parts are not called OK" in html
     assert "defective scores" in html
 
 

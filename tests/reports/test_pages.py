@@ -1,7 +1,7 @@
 import pytest
 
 from okng.domain.evaluation import Rate
-from okng.reports.pages import figure, ms, percent, share
+from okng.reports.pages import figure, ms, percent, share, spaced
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
@@ -41,3 +41,10 @@ def test_milliseconds() -> None:
     """Milliseconds keep about three figures."""
     assert ms(1.234).replace(NARROW, " ") == "1.2 ms"
     assert ms(123.4).replace(NARROW, " ") == "123 ms"
+
+
+def test_sentences_are_set_like_figures() -> None:
+    """A per cent sign in a sentence stands as far from its number as it does in a figure."""
+    assert spaced("at most 1.49%, with 95 % confidence") == (
+        f"at most 1.49{NARROW}%, with 95{NARROW}% confidence"
+    )

@@ -62,7 +62,7 @@ def train_dataset(
         detector=built.detector,
         config=built.config.model_dump(mode="json"),
         backbones=tuple(one.card for one in built.backbones),
-        view=make_view(options, settings, built.size),
+        view=make_view(options, settings, built.size, dataset.train_good),
         wish=options.wish,
         calibration=options.calibration,
         seed=options.seed,

@@ -1,11 +1,13 @@
 """What may be chosen before a training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from okng.algorithms.pixels import decode_mask, mask_png_from, read
-from okng.domain.errors import BadSetting
+from okng.algorithms.pixels import decode_file, decode_mask, mask_png_from, read
+from okng.domain.arrays import Mask
+from okng.domain.dataset import Sample
+from okng.domain.errors import BadImage, BadSetting
 from okng.domain.view import LONGEST_SIDE_PX, Box, View
 from okng.services.calibrate import Wish
 from okng.services.train import CalibrationPlan
@@ -39,13 +41,18 @@ class TrainingOptions:
 
 
 def make_view(
-    options: TrainingOptions, settings: Settings, size: tuple[int, int] = DEFAULT_SIZE
+    options: TrainingOptions,
+    settings: Settings,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    samples: Sequence[Sample] = (),
 ) -> View:
     """Build the view of a training, of this size unless the options say another; reads the mask.
 
+    `samples` are the images to train on: the mask must be of their size.
+
     Raises:
         BadImage: the mask cannot be read, or is smaller than the region of interest.
-        BadSetting: the size is none.
+        BadSetting: the size is none, or the mask is of another size than the images.
     """
     width, height = options.size or size
     if not (1 <= width <= LONGEST_SIDE_PX and 1 <= height <= LONGEST_SIDE_PX):
@@ -55,5 +62,24 @@ def make_view(
     mask_png = None
     if options.mask is not None:
         mask = decode_mask(read(options.mask, settings.max_pixels), settings.max_pixels)
+        _check_mask(mask, samples, settings.max_pixels)
         mask_png = mask_png_from(mask, width, height, options.roi)
     return View(width, height, options.roi, mask_png)
+
+
+def _check_mask(mask: Mask, samples: Sequence[Sample], max_pixels: int) -> None:
+    """Refuse a mask that is not of the size of the first image that can be read.
+
+    Of another size it would hide another place than the one it was drawn for.
+    """
+    for sample in samples:
+        try:
+            height, width = decode_file(sample.path, max_pixels).shape[:2]
+        except BadImage:
+            continue
+        if mask.shape != (height, width):
+            raise BadSetting(
+                f"the mask is {mask.shape[1]} x {mask.shape[0]}, but {sample.path.name} is "
+                f"{width} x {height}: draw it on an image of the camera's own size"
+            )
+        return

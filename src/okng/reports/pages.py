@@ -1,5 +1,7 @@
 """What all reports share: the templates and how figures are written."""
 
+import re
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from okng.domain.evaluation import Rate
@@ -18,7 +20,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "share": share, "figure": figure, "ms": ms}
-    environment.filters["listed"] = listed
+    environment.filters |= {"listed": listed, "spaced": spaced}
     return environment
 
 
@@ -30,6 +32,11 @@ def encodable(text: str) -> str:
 def listed(value: object) -> object:
     """Write a list as people do; what is no list stays as it is."""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def spaced(text: str) -> str:
+    """Set the per cent signs of a sentence as `percent` sets its own."""
+    return re.sub(r"(?<=\d) ?%", f"{_SPACE}%", text)
 
 
 def percent(value: float | None) -> str:

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from okng.bootstrap import train
@@ -72,6 +74,16 @@ def test_region_and_mask_reach_the_model(
     assert fresh("train", bolt, *SMALL, "--roi", "8,8,48,48", "--mask", mask).code == 0
     shown = fresh("models", "show", "bolt")
     assert "64 x 64 px of the region 48 x 48 at 8,8, masked" in shown.out
+
+
+def test_mask_of_another_size_is_refused(fresh: Okng, bolt: Path, tmp_path: Path) -> None:
+    """A mask that was not drawn for these images would hide another place than it was meant to."""
+    mask = tmp_path / "mask.png"
+    cv2.imwrite(str(mask), np.full((40, 64), 255, np.uint8))
+    done = fresh("train", bolt, *SMALL, "--mask", mask)
+    assert done.code == 2
+    assert "the mask is 64 x 40, but " in done.err
+    assert " is 64 x 64: draw it on an image" in done.err
 
 
 def test_one_image_is_too_few(fresh: Okng, tmp_path: Path, draw: Okng) -> None:

@@ -11,18 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from okng.adapters.stores.aliases import move_alias, move_alias_back, read_aliases, write_aliases
-from okng.adapters.stores.durable_files import read_limited, replace_file, write_files, writing
-from okng.adapters.stores.manifest_json import LARGEST_JSON, calibration_bytes, read_manifest
+from okng.adapters.stores.durable_files import replace_file, write_files, writing
+from okng.adapters.stores.kept_model import KeptModel
+from okng.adapters.stores.manifest_json import calibration_bytes, read_manifest
 from okng.adapters.stores.model_files import (
     MANIFEST,
     calibration_file,
-    calibration_number,
     check_belongs,
-    largest,
     pack,
     pack_calibrations,
-    unpack,
-    unpack_calibration,
 )
 from okng.adapters.stores.references import (
     NEWEST,
@@ -103,12 +100,7 @@ class FolderModelStore:
             NotFound: there is no such model.
             BadModel: it is damaged.
         """
-        product, version = self._resolve(reference)
-        manifest = self._manifest(product, version)
-        folder, where = self._folder(product, version), f"{product}-{version}"
-        return unpack(
-            manifest, lambda name: read_limited(folder / name, largest(name) or 0, where), where
-        )
+        return self._kept(*self._resolve(reference)).model()
 
     def resolve(self, reference: str) -> str:
         """Return the name of the model that a reference means now, as in `bottle-3`.
@@ -125,7 +117,7 @@ class FolderModelStore:
             NotFound: there is no such model.
             BadModel: the manifest is damaged.
         """
-        return self._manifest(*self._resolve(reference))
+        return self._kept(*self._resolve(reference)).manifest()
 
     def calibrations(self, reference: str) -> tuple[Calibration, ...]:
         """Return a model's calibrations, oldest (the manifest's) first.
@@ -134,10 +126,7 @@ class FolderModelStore:
             NotFound: there is no such model.
             BadModel: it is damaged.
         """
-        product, version = self._resolve(reference)
-        manifest = self._manifest(product, version)
-        later = self._later_calibrations(product, version)
-        return (manifest.calibration, *(self._calibration(manifest, n) for n in later))
+        return self._kept(*self._resolve(reference)).calibrations()
 
     def calibration(self, reference: str, version: int | None = None) -> Calibration:
         """Return a model's active calibration: the newest, unless a version is named.
@@ -146,14 +135,14 @@ class FolderModelStore:
             NotFound: there is no such model or calibration.
             BadModel: it is damaged.
         """
-        found = self._resolve(reference)
-        manifest, later = self._manifest(*found), self._later_calibrations(*found)
-        every = [manifest.calibration.version, *later]
+        kept = self._kept(*self._resolve(reference))
+        manifest = kept.manifest()
+        every = kept.calibration_numbers(manifest)
         wanted = every[-1] if version is None else version
         if wanted not in every:
             there = ", ".join(map(str, every))
             raise NotFound(f"{reference} has no calibration {version}; it has {there}")
-        return self._calibration(manifest, wanted)
+        return kept.calibration(manifest, wanted)
 
     def add_calibration(
         self, reference: str, calibration: Calibration | Callable[[int], Calibration]
@@ -167,22 +156,22 @@ class FolderModelStore:
             BadModel: the calibration belongs to another graph, or states another number.
         """
         product, version = self._resolve(reference)
-        where = f"{product}-{version}"
+        kept = self._kept(product, version)
         while True:
-            manifest = self._manifest(product, version)
-            number = self._next_calibration(product, version, manifest)
+            manifest = kept.manifest()
+            number = kept.next_calibration(manifest)
             if isinstance(calibration, Calibration):
                 made = replace(calibration, version=number)
             else:
                 made = calibration(number)
             if made.version != number:
-                raise BadModel(f"{where}: calibration {made.version} was built, not {number}")
-            check_belongs(manifest, made, where)
+                raise BadModel(f"{kept.name}: calibration {made.version} was built, not {number}")
+            check_belongs(manifest, made, kept.name)
             data = calibration_bytes(made)
             with changing(self._root / product):
                 self._check_there(product, version)
-                if number == self._next_calibration(product, version, manifest):
-                    path = self._folder(product, version) / calibration_file(number)
+                if number == kept.next_calibration(manifest):
+                    path = kept.folder / calibration_file(number)
                     with writing(self._root):
                         path.parent.mkdir(exist_ok=True)
                         replace_file(path, data)
@@ -318,7 +307,8 @@ class FolderModelStore:
             aliases = read_aliases(self._root / product)
             own = sorted(alias for alias, number in aliases.items() if number == version)
             entry = replace(entry, aliases=tuple(own))
-            manifest = self._manifest(product, version)
+            kept = self._kept(product, version)
+            manifest = kept.manifest()
             entry = replace(
                 entry,
                 created=manifest.created,
@@ -326,11 +316,9 @@ class FolderModelStore:
                 images=manifest.data.images,
                 graph_sha256=manifest.calibration.graph_sha256,
             )
-            every = self.calibrations(f"{product}-{version}")
+            every = kept.calibrations()
             entry = replace(entry, calibrations=tuple(c.version for c in every))
-            for name in manifest.files:
-                if not (self._folder(product, version) / name).is_file():
-                    raise BadModel(f"{entry.name}: {name} is missing; restore it from an archive")
+            kept.check_files(manifest)
         except (BadModel, NotFound) as error:
             return replace(entry, damage=str(error))
         return entry
@@ -375,36 +363,11 @@ class FolderModelStore:
             names = listed(f"{product}-{number}" for number in there)
             raise NotFound(f"there is no {product}-{version}; there are: {names}")
 
+    def _kept(self, product: str, version: int) -> KeptModel:
+        return KeptModel(self._root / product / str(version), product, version)
+
     def _folder(self, product: str, version: int) -> Path:
-        return self._root / product / str(version)
+        return self._kept(product, version).folder
 
     def _versions(self, product: str) -> Sequence[int]:
         return versions(self._root / product) if is_product_name(product) else ()
-
-    def _manifest(self, product: str, version: int) -> Manifest:
-        where = f"{product}-{version}"
-        path = self._folder(product, version) / MANIFEST
-        manifest = read_manifest(read_limited(path, LARGEST_JSON, where), f"{where}: {MANIFEST}")
-        if (manifest.product, manifest.version) != (product, version):
-            raise BadModel(
-                f"{where}: its manifest says {manifest.product[:64]}-{manifest.version}: "
-                "move models with `okng models export` and `import` only"
-            )
-        check_belongs(manifest, manifest.calibration, where)
-        return manifest
-
-    def _calibration(self, manifest: Manifest, number: int) -> Calibration:
-        if number == manifest.calibration.version:
-            return manifest.calibration
-        name, where = calibration_file(number), f"{manifest.product}-{manifest.version}"
-        path = self._folder(manifest.product, manifest.version) / name
-        return unpack_calibration(manifest, name, read_limited(path, LARGEST_JSON, where), where)
-
-    def _later_calibrations(self, product: str, version: int) -> Sequence[int]:
-        folder = self._folder(product, version) / "calibrations"
-        numbers = (calibration_number(f"{folder.name}/{name}") for name in names(folder))
-        return sorted(number for number in numbers if number is not None)
-
-    def _next_calibration(self, product: str, version: int, manifest: Manifest) -> int:
-        later = self._later_calibrations(product, version)
-        return max(manifest.calibration.version, *later, 0) + 1

@@ -40,8 +40,6 @@ from okng.domain.errors import BadBackup, BadRequest, Conflict
 from okng.domain.people import AuditCheck
 from okng.domain.verdict import Verdict
 
-LARGEST_LINE = 64 << 20
-
 _LEFT_OUT = frozenset({people_schema.SessionRow, people_schema.AttemptRow})
 """Whoever was signed in signs in again after a restore: a session that ended must stay ended."""
 
