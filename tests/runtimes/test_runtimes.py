@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import openvino
 import pytest
 
 from okng import plugins
@@ -62,9 +63,29 @@ def test_unknown_device_is_refused_with_those_there_are(runtime_class: type) -> 
         runtime_class(runtime_class.Config(device="TPU"))
 
 
-def test_openvino_in_half_precision_is_close() -> None:
-    """OpenVINO in f16 passes the suite within the tolerance of half precision."""
-    check_runtime(OpenVino(OpenVino.Config(precision="f16")), tolerance=0.02)
+@pytest.mark.parametrize(("precision", "capability"), [("f16", "FP16"), ("bf16", "BF16")])
+def test_openvino_computes_in_half_precision_or_refuses(precision: str, capability: str) -> None:
+    """Where the processor has it, OpenVINO passes the suite within the tolerance of half precision;
+    elsewhere it would compute in another without a word, so the setting is refused."""
+    config = OpenVino.Config(precision=precision)
+    if capability in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        check_runtime(OpenVino(config), tolerance=0.02 if precision == "f16" else 0.05)
+    else:
+        with pytest.raises(BadSetting, match=rf"{precision} .*choose from f32"):
+            OpenVino(config)
+
+
+@pytest.mark.parametrize(
+    ("offered", "precision", "choice"),
+    [(["FP16", "INT8"], "f32", "f16"), (["FP32", "BF16"], "f16", "f32, bf16")],
+)
+def test_openvino_offers_what_the_device_computes_in(
+    monkeypatch: pytest.MonkeyPatch, offered: list[str], precision: str, choice: str
+) -> None:
+    """A refused precision names those that the device has."""
+    monkeypatch.setattr(openvino.Core, "get_property", lambda *asked: offered)
+    with pytest.raises(BadSetting, match=f"choose from {choice}$"):
+        OpenVino(OpenVino.Config(precision=precision))
 
 
 def test_openvino_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

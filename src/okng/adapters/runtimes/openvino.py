@@ -33,6 +33,10 @@ class OpenVinoConfig(BaseModel):
     ] = 1
 
 
+_CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
+"""OpenVINO's own names of the precisions."""
+
+
 class OpenVino:
     """Runs graphs with OpenVINO; device, precision and threads are always explicit."""
 
@@ -55,6 +59,22 @@ class OpenVino:
             raise BadSetting(
                 f"OpenVINO finds no device {config.device!r} here: choose from "
                 f"{', '.join(available)}"
+            )
+        if family in {device.split(".")[0] for device in available}:
+            self._check_precision()
+
+    def _check_precision(self) -> None:
+        """Refuse what the device does not compute in: OpenVINO would silently take another.
+
+        Several devices together (AUTO, MULTI, HETERO) say nothing of it and are believed.
+        """
+        device, wanted = self._config.device, self._config.precision
+        offered = self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+        known = [name for name, capability in _CAPABILITIES.items() if capability in offered]
+        if known and wanted not in known:
+            raise BadSetting(
+                f"the precision {wanted} is not computed by this {device}; OpenVINO would take "
+                f"another without a word: choose from {', '.join(known)}"
             )
 
     @property
