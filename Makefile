@@ -24,7 +24,7 @@ INSTALL = $(PIP) install --quiet --disable-pip-version-check
 help: ## Say what there is to make.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/'
 
-demo: .venv/installed-demo ## Train and evaluate on a product that okng renders itself.
+demo: .venv/installed-demo ## Learn a product that okng renders itself, and show it in a browser.
 	@$(BIN)/okng demo
 
 test: .venv/installed-test ## Run the tests, against SQLite, PostgreSQL and Chromium.
@@ -44,7 +44,7 @@ bench: .venv/installed-test ## Measure what the README states.
 lock: ## Choose the newest versions and write them down with hashes; needs uv.
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	$(LOCK) --upgrade --extra serve --extra postgres --group dev -o requirements/test.txt
-	$(LOCK) --group build -c requirements/test.txt -o requirements/demo.txt
+	$(LOCK) --extra serve --group build -c requirements/test.txt -o requirements/demo.txt
 
 # Annotations would name this file's readers only; the index is whoever installs' own affair.
 LOCK = $(UV) pip compile pyproject.toml --extra openvino --universal --python-version 3.11 \

@@ -110,7 +110,7 @@ def main() -> None:
     with TemporaryDirectory() as own, sync_playwright() as playwright:
         home = Path(os.environ.get("OKNG_SCREENSHOT_HOME", own)).absolute()
         if not (home / "demo").exists():
-            demo = [*OKNG, "demo", "--images", "60"]
+            demo = [*OKNG, "demo", "--images", "60", "--no-serve"]
             subprocess.run(demo, env={**os.environ, "OKNG_HOME": str(home)}, check=True)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         with served(home) as (url, first):

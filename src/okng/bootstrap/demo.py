@@ -3,17 +3,35 @@
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from okng.adapters.sources.machined_part import MachinedPartConfig, write_dataset
 from okng.adapters.stores.durable_files import writing
 from okng.domain.errors import BadDataset
+from okng.domain.people import CONSOLE
 from okng.domain.ports import Progress, silent
 from okng.settings import Settings
 
+if TYPE_CHECKING:
+    from okng.bootstrap.service import Service  # needs the extra serve
+
 DEMO_TEST_GOOD = 60
 DEMO_PER_DEFECT = 25
+DEMO_DATASET = "demo"
 DEMO_EDITION = 1
 """Rises when the demo's parts look different, so that old images are not taken for new ones."""
+
+
+def show_demo(service: "Service", place: Path, product: str) -> None:
+    """Let a service know the demo's images, so that its pages show them.
+
+    Raises:
+        OkngError: they cannot be taken as a dataset.
+    """
+    if place.resolve().is_relative_to(service.settings.home.resolve()):
+        service.datasets.adopt(product, DEMO_DATASET, place, CONSOLE)
+    elif all(one.name != DEMO_DATASET for one in service.datasets.list(product, CONSOLE)):
+        service.datasets.register(product, DEMO_DATASET, str(place), CONSOLE)
 
 
 def render_demo(

@@ -86,21 +86,25 @@ class Datasets:
         check_product(self._products, product)
         place, root = self._allowed(folder)
         found, dataset = find_dataset(self._read, place, root)
-        record = DatasetRecord(
-            id=self._new_id(),
-            product=product,
-            name=dataset_name(name),
-            folder=str(found),
-            layout=dataset.layout,
-            counts=counts_of(dataset),
-            created=self._clock(),
-            actor=by.name,
-        )
-        with self._transactions():
-            self._store.add(record)
-            details = {"product": product, "name": record.name, "folder": record.folder}
-            self._audit.append(by.name, "dataset.register", record.id, details)
-        return record
+        return self._keep(product, name, str(found), dataset, by)
+
+    def adopt(self, product: str, name: str, folder: Path, by: Principal) -> DatasetRecord:
+        """Take a folder that okng itself wrote into its data folder, unless it is taken already.
+
+        Raises:
+            Forbidden: it lies elsewhere.
+            BadDataset, NotFound, Conflict: as `register`.
+        """
+        by.require(Right.TEACH)
+        check_product(self._products, product)
+        place, home = folder.resolve(), self._home.resolve()
+        if not place.is_relative_to(home):
+            raise Forbidden(f"{folder} does not lie in okng's own data folder: register it")
+        kept = place.relative_to(home).as_posix()
+        for record in self._store.of(product):
+            if record.folder == kept and record.deleted is None:
+                return record
+        return self._keep(product, name, kept, self._read(place, None, place), by)
 
     def list(
         self, product: str | None, by: Principal, deleted: bool = False
@@ -179,6 +183,25 @@ class Datasets:
             Conflict: it is not deleted.
         """
         return self._set_deleted(dataset_id, "dataset.restore", None, by)
+
+    def _keep(
+        self, product: str, name: str, folder: str, dataset: Dataset, by: Principal
+    ) -> DatasetRecord:
+        record = DatasetRecord(
+            id=self._new_id(),
+            product=product,
+            name=dataset_name(name),
+            folder=folder,
+            layout=dataset.layout,
+            counts=counts_of(dataset),
+            created=self._clock(),
+            actor=by.name,
+        )
+        with self._transactions():
+            self._store.add(record)
+            details = {"product": product, "name": record.name, "folder": record.folder}
+            self._audit.append(by.name, "dataset.register", record.id, details)
+        return record
 
     def _set_deleted(
         self, dataset_id: str, action: str, deleted: datetime | None, by: Principal

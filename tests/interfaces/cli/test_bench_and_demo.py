@@ -1,9 +1,15 @@
 """`okng bench` and `okng demo`."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from okng.bootstrap import demo
@@ -36,7 +42,7 @@ def test_demo_tells_its_story(fresh: Okng, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(demo, "DEMO_TEST_GOOD", 2)
     monkeypatch.setattr(demo, "DEMO_PER_DEFECT", 1)
     folder = tmp_path / "flange"
-    done = fresh("demo", "--folder", folder, "--images", "20")
+    done = fresh("demo", "--folder", folder, "--images", "20", "--no-serve")
     assert done.code == 0
     for part in (
         "rendered into",
@@ -50,6 +56,47 @@ def test_demo_tells_its_story(fresh: Okng, tmp_path: Path, monkeypatch: pytest.M
     assert again["training"]["model"] == "flange-2"
     assert len(again["inspections"]) == 6
     assert Path(again["report"]).is_file()
-    other = fresh("demo", "--folder", folder, "--images", "21")
+    other = fresh("demo", "--folder", folder, "--images", "21", "--no-serve")
     assert other.code == 5
     assert "--folder" in other.err
+
+
+def test_demo_ends_in_a_browser(tmp_path: Path) -> None:
+    """It serves its product, says where and how to sign in, and its samples are there to try."""
+    code = (
+        "import sys\n"
+        "from okng.bootstrap import demo\n"
+        "from okng.interfaces.cli.app import main\n"
+        "demo.DEMO_TEST_GOOD, demo.DEMO_PER_DEFECT = 2, 1\n"
+        "sys.argv = ['okng', *sys.argv[1:]]\n"
+        "main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "demo", "--images", "20", "--port", "0"],
+        env={**os.environ, "OKNG_HOME": str(tmp_path / "home")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        told = ""
+        for line in process.stdout:
+            told += line
+            if "Ctrl-C ends it" in line:
+                break
+        url = re.search(r"Open (http://127.0.0.1:\d+)/inspect", told)
+        password = re.search(r"Password\s+(\S+)", told)
+        assert url, told
+        assert password, told
+        with httpx.Client(base_url=url[1]) as browser:
+            body = {"name": "admin", "password": password[1]}
+            signed_in = browser.post("/api/v1/session", json=body)
+            body = {"old": password[1], "new": "four unrelated plain words"}
+            csrf = {"X-CSRF-Token": signed_in.json()["csrf"]}
+            browser.post("/api/v1/session/password", json=body, headers=csrf)
+            assert browser.get("/inspect").status_code == 200
+            samples = browser.get("/api/v1/products/flange/samples").json()["items"]
+        assert {sample["label"] for sample in samples} > {"good", "dent"}
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)

@@ -9,10 +9,12 @@ from okng.interfaces.cli import options, wording
 from okng.interfaces.cli.evaluate import say_evaluation
 from okng.interfaces.cli.inspect import LEGEND, judge
 from okng.interfaces.cli.output import Output
+from okng.interfaces.cli.serve import announce, serve_until_told
 from okng.interfaces.cli.train import say_training, training_record
 
 if TYPE_CHECKING:
     from okng.domain.dataset import Sample
+    from okng.settings import Settings
 
 
 def demo(
@@ -28,11 +30,19 @@ def demo(
     seed: Annotated[
         int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same parts.")
     ] = 0,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, metavar="PORT", help="Of the pages; 0 is any."),
+    ] = 8000,
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="End after the inspections, without the pages.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """See it all work: render a product, learn it, evaluate, inspect.
+    """See it all work: render a product, learn it, evaluate, inspect, look at it in a browser.
 
-    The product is a machined flange that okng renders itself, with five kinds of defect.
+    The product is a machined flange that okng renders itself, with five kinds of defect. With
+    --json it ends without the pages.
     """
     from okng.adapters.datasets import read_dataset
     from okng.bootstrap import (
@@ -94,6 +104,36 @@ def demo(
             "inspections": [inspection.record() for inspection in inspections],
         }
     )
+    if not (no_serve or as_json):
+        _show(output, settings, place, product, port)
+
+
+def _show(output: Output, settings: "Settings", place: Path, product: str, port: int) -> None:
+    """Serve the pages with the demo's product, and say where to look and how to get in."""
+    from okng.bootstrap.demo import show_demo
+    from okng.domain.errors import Conflict, MissingExtra
+
+    def say(url: str, password: str | None) -> None:
+        announce(output, url, password)
+        if password is None:
+            output.line("Sign in as before. Forgotten: okng users reset-password admin")
+        output.line()
+        page = f"{url}/inspect?product={product}"
+        output.line(f"Open {page} and try a sample. Ctrl-C ends it.", _STEP)
+
+    output.line()
+    output.line("5  Look at it in a browser", _STEP)
+    output.line()
+    if not place.is_relative_to(settings.home.absolute()):
+        roots = (*settings.dataset_roots, place)
+        settings = settings.model_copy(update={"dataset_roots": roots})
+    try:
+        here = ("127.0.0.1", port, None, None, False)
+        serve_until_told(
+            settings, here, say, lambda service: show_demo(service, place, product), quiet=True
+        )
+    except (MissingExtra, Conflict) as error:
+        output.line(f"The pages cannot be shown: {error}.")
 
 
 _STEP = "bold"

@@ -1,12 +1,19 @@
 """`okng serve`."""
 
+import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from okng.interfaces.cli import options
 from okng.interfaces.cli.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from okng.bootstrap.service import Service
+    from okng.settings import Settings
 
 
 def serve(
@@ -35,31 +42,58 @@ def serve(
 
     The first start makes an administrator and prints a one-time password, here and nowhere else.
     """
-    from okng.domain.errors import MissingExtra
     from okng.settings import read_settings
 
     output, settings = Output(as_json), read_settings()
     if database is not None:
         settings = settings.model_copy(update={"database": database})
+    place = (host, port, tls_cert or settings.tls_cert, tls_key or settings.tls_key, insecure)
+    serve_until_told(settings, place, lambda url, password: announce(output, url, password))
+
+
+def serve_until_told(
+    settings: "Settings",
+    place: "tuple[str, int, Path | None, Path | None, bool]",
+    say: "Callable[[str, str | None], None]",
+    prepare: "Callable[[Service], None] | None" = None,
+    quiet: bool = False,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        settings: of the process.
+        place: host, port, certificate and its key, whether no TLS is accepted.
+        say: is told the URL and the first administrator's one-time password, None where there are
+            people already.
+        prepare: is given the service before it answers.
+        quiet: log what goes wrong alone, not every request.
+
+    Raises:
+        MissingExtra: the extra `serve` is not installed.
+        OkngError: the service cannot be built or the address not be used.
+    """
+    from okng.domain.errors import MissingExtra
+
     try:
         from okng.bootstrap.service import build_service
         from okng.interfaces.http.server import Address, listen, run
     except ModuleNotFoundError as error:
         raise MissingExtra(f"what the service needs ({error.name})", "serve") from error
-    address = Address(
-        host, port, tls_cert or settings.tls_cert, tls_key or settings.tls_key, insecure
-    )
+    address = Address(*place)
     address.check()
     with listen(address) as listening:
         service = build_service(settings)
         try:
             password = service.start()
-            run(service, address, listening, lambda url: _announce(output, url, password))
+            if prepare is not None:
+                prepare(service)
+            level = logging.WARNING if quiet else logging.INFO
+            run(service, address, listening, lambda url: say(url, password), level)
         finally:
             service.close()
 
 
-def _announce(output: Output, url: str, password: str | None) -> None:
+def announce(output: Output, url: str, password: str | None) -> None:
     """Say where the service is and, once, how to get in."""
     from okng.services.people import FIRST_ADMINISTRATOR
 

@@ -1,6 +1,7 @@
 """Runs the application: one process, until it is told to end."""
 
 import asyncio
+import logging
 import signal
 import ssl
 from collections.abc import Callable, Iterator
@@ -90,13 +91,17 @@ def listen(address: Address) -> socket:
 
 
 def run(
-    service: Service, address: Address, listening: socket, announce: Callable[[str], None]
+    service: Service,
+    address: Address,
+    listening: socket,
+    announce: Callable[[str], None],
+    log_level: int = logging.INFO,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; what is on its way is answered first.
 
     `announce` is told the URL when the service answers.
     """
-    log_as_json()
+    log_as_json(level=log_level)
     config = uvicorn.Config(
         create_app(service, address.tls),
         host=address.host,
