@@ -87,14 +87,15 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Pixels:
     return _upright(_rgb(image), image)
 
 
-def check_header(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse what `decode` would refuse by an image's header; no pixels are decoded.
+def check_header(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> tuple[int, int, str]:
+    """Refuse what `decode` would by a header; return width and height before any turn, and mode.
 
     Raises:
         BadImage: empty, of another format, larger than `max_pixels`, animated or of several
             pages, or with a damaged header.
     """
-    _open_header(file, max_pixels)
+    image = _open_header(file, max_pixels)
+    return (*image.size, image.mode)
 
 
 def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> Mask:

@@ -1,7 +1,7 @@
 """Prepare: read every training image once, and keep what the view makes of it."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,9 @@ from okng.domain.dataset import Sample
 from okng.domain.errors import BadImage
 from okng.domain.ports import Progress
 
+Observe = Callable[[Sample, bytes, Pixels], None]
+"""Is shown each image's sample, its file's bytes and its decoded pixels, before the view."""
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -31,12 +34,17 @@ class PreparedImages:
     """The view's pixels of samples, in a temporary file; implements `okng.domain.ports.Images`.
 
     `groups` numbers the parts that the images show, near-duplicates together; int64 `[n]`.
-    Only one image is in memory, and each is decoded once however often it is used. A context
-    manager: the file goes with it.
+    Only one image is in memory, and each is decoded once however often it is used: `observe` sees
+    it as it passes. A context manager: the file goes with it.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], prepare: Preparer, max_pixels: int, progress: Progress
+        self,
+        samples: Sequence[Sample],
+        prepare: Preparer,
+        max_pixels: int,
+        progress: Progress,
+        observe: Observe | None = None,
     ) -> None:
         self._height, self._width = prepare.view.height, prepare.view.width
         self._bytes = self._height * self._width * 3
@@ -47,6 +55,7 @@ class PreparedImages:
         self.digests: list[bytes] = []
         # Let go after grouping: they grow with the images.
         thumbnails = np.empty((len(samples), THUMBNAIL, THUMBNAIL), np.float16)
+        self._observe = observe
         self._file = tempfile.TemporaryFile(prefix="okng-images-")  # noqa: SIM115 - closed in __exit__
         try:
             self._take(samples, prepare, max_pixels, progress, thumbnails)
@@ -67,7 +76,8 @@ class PreparedImages:
         for done, sample in enumerate(samples, start=1):
             try:
                 data = read(sample.path, max_pixels)
-                pixels = prepare(decode(data, max_pixels))
+                whole = decode(data, max_pixels)
+                pixels = prepare(whole)
             except BadImage as error:
                 self.refused.append(Refused(sample.path, str(error)))
             else:
@@ -75,6 +85,8 @@ class PreparedImages:
                 thumbnails[len(self.samples)] = thumbnail(pixels)
                 self.samples.append(sample)
                 self.digests.append(sha256(data).digest())
+                if self._observe is not None:
+                    self._observe(sample, data, whole)
             progress("read", done, len(samples))
 
     def __enter__(self) -> Self:

@@ -1,5 +1,9 @@
 """A CSV file that lists images: path,label[,mask][,split][,group]."""
 
+import csv
+import io
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +25,7 @@ _SPLITS = {
     "test": Split.TEST,
     "testing": Split.TEST,
 }
+_BETWEEN = "|"
 _SUFFIXES = (".csv", ".tsv", ".txt")
 
 
@@ -30,7 +35,8 @@ class CsvList:
 
     The first line names the columns, in any order; columns of other names are passed over. Paths
     are relative to the file. `label` is good (or ok, normal, pass, ...), a defect's name, or empty
-    where nobody has said. `split` is train or test (validation trains). `group` names the part.
+    where nobody has said. `mask` may name several files, with | between them. `split` is train or
+    test (validation trains). `group` names the part.
     Files outside of the folder `within` are refused, whether they exist or not.
     """
 
@@ -86,7 +92,7 @@ class CsvList:
             path,
             _label(where, row["label"]),
             _SPLITS[split],
-            (self._existing(root, where, mask),) if mask else (),
+            tuple(self._existing(root, where, name) for name in _masks(root, mask)) if mask else (),
             group if self.grouping.pattern is None else self.grouping.part_of(path),
         )
 
@@ -103,8 +109,54 @@ class CsvList:
         raise BadDataset(f"{where}: there is no file {root.parent / text}; paths start at the list")
 
 
+def write_list(samples: Sequence[Sample], folder: Path) -> bytes:
+    """Return a list of samples that `CsvList` reads, to lie in `folder`; paths start there.
+
+    Raises:
+        BadDataset: a file's name cannot stand in a list.
+    """
+    file = io.StringIO(newline="")
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(("path", "label", "mask", "split", "group"))
+    for sample in samples:
+        mask = _BETWEEN.join(_place(path, folder) for path in sample.masks)
+        label = _written(sample.label or "")
+        place = _place(sample.path, folder)
+        rows.writerow((place, label, mask, sample.split.value, sample.group or ""))
+    return file.getvalue().encode()
+
+
+def _place(path: Path, folder: Path) -> str:
+    try:
+        place = os.path.relpath(path, folder)
+    except ValueError:  # on another drive
+        place = str(path.absolute())
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise BadDataset(
+            f"{path}: its name is no text, so no list can hold it: rename it"
+        ) from None
+    if place != place.strip() or "\0" in place:
+        raise BadDataset(f"{path}: begins or ends with a blank, so no list can hold it: rename it")
+    return place
+
+
+def _written(label: str) -> str:
+    """Return a label that `_label` takes as it is: a number alone would not say what it means."""
+    return f"defect {label}" if label and _is_number(label) else label
+
+
+def _masks(root: Path, text: str) -> list[str]:
+    return [text] if (root.parent / text).is_file() else text.split(_BETWEEN)
+
+
+def _is_number(label: str) -> bool:
+    return label.lstrip("+-").replace(".", "", 1).isdigit()
+
+
 def _label(where: str, label: str) -> str | None:
-    if label.lstrip("+-").replace(".", "", 1).isdigit():
+    if _is_number(label):
         raise BadDataset(
             f"{where}: the label is {label}, which does not say whether the part is good; write "
             "good, or the defect's name"

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from okng.algorithms.splitting import TEST_SHARE
 from okng.domain.dataset import Sample, Split
 from okng.domain.errors import BadDataset
-
-TEST_SHARE = 0.2
-"""Share of the good images that is kept for the test where nobody has split them."""
 
 MIN_GOOD = 10
 """With fewer good images, all of them train."""

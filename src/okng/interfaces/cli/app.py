@@ -14,6 +14,7 @@ from okng.interfaces.cli import (
     bench,
     calibrate,
     demo,
+    doctor,
     evaluate,
     export,
     inspect,
@@ -38,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo", cls=Command)(demo.demo)
+app.command("doctor", cls=Command)(doctor.doctor)
 app.command("train", cls=Command)(train.train)
 app.command("inspect", cls=Command, epilog=EPILOG)(inspect.inspect)
 app.command("evaluate", cls=Command)(evaluate.evaluate)

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """Codes 1, 3 and 4 come from `inspect` alone; they are part of the interface."""
+    """Codes 1 and 3 come from `inspect` and `doctor`, 4 from `inspect` alone; they are part of the
+    interface."""
 
     DONE = 0
     NG = 1
@@ -24,7 +25,8 @@ class ExitCode(IntEnum):
 
 EPILOG = (
     "Exit codes of inspect: 0 all OK, 1 an NG, 3 a REVIEW, 4 an ERROR; the worst counts, ERROR "
-    "before NG before REVIEW. Of every command: 0 done, 2 the command line or a setting cannot "
+    "before NG before REVIEW. Of doctor: 1 something must be fixed, 3 something should be looked at. "
+    "Of every command: 0 done, 2 the command line or a setting cannot "
     "work, 5 it could not be done or not be written, 70 a fault in okng itself, 130 interrupted, "
     "141 nobody reads on."
 )

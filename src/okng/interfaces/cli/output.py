@@ -29,6 +29,7 @@ STAGES = {
     "fit": "Learning",
     "cross-fit": "Cross-fitting",
     "calibrate": "Scoring held-out parts",
+    "turned": "Looking for turned copies",
     "parity": "Checking runtimes",
     "evaluate": "Evaluating",
     "score defects": "Scoring defects",

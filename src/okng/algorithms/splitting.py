@@ -1,0 +1,67 @@
+"""Split a set for training and testing so that no part is on both sides."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEST_SHARE = 0.2
+"""Share that is kept for the test where nobody says another."""
+
+
+def grouped_split(
+    groups: Sequence[int] | NDArray[np.int64],
+    strata: Sequence[Hashable],
+    test_share: float = TEST_SHARE,
+    seed: int = 0,
+) -> NDArray[np.bool_]:
+    """Choose whole groups for the test, so that every stratum gives about the same share.
+
+    Groups are dealt at random, the large ones first: each goes where it brings the numbers of
+    images of its strata closest to `test_share`. A stratum of two groups or more has images on
+    both sides.
+
+    Args:
+        groups: int64 `[n]`, the part that each image shows.
+        strata: `[n]`, the label of each image; a group may hold several.
+        test_share: in (0, 1).
+        seed: of the dealing.
+
+    Returns:
+        bool `[n]`, True for the test.
+    """
+    if not 0 < test_share < 1:
+        raise ValueError("test_share must lie between 0 and 1")
+    members: dict[int, list[int]] = {}
+    for i, group in enumerate(np.asarray(groups).tolist()):
+        members.setdefault(group, []).append(i)
+    total, filled = Counter(strata), Counter[Hashable]()
+    test = np.zeros(len(strata), np.bool_)
+    rng = np.random.default_rng(seed)
+    names = [list(members)[k] for k in rng.permutation(len(members))]
+    names.sort(key=lambda name: -len(members[name]))
+    for name in names:
+        own = Counter(strata[i] for i in members[name])
+        room = sum(own[s] * (test_share * total[s] - filled[s]) / total[s] for s in own)
+        # Taking it moves each stratum from `filled` to `filled + own`: it pays where that ends
+        # nearer to what is wanted.
+        if room > sum(own[s] ** 2 / total[s] for s in own) / 2:
+            test[members[name]] = True
+            filled.update(own)
+    for stratum in dict.fromkeys(strata):
+        _serve_both(stratum, strata, [members[name] for name in reversed(names)], test)
+    return test
+
+
+def _serve_both(
+    stratum: Hashable,
+    strata: Sequence[Hashable],
+    groups: Sequence[Sequence[int]],
+    test: NDArray[np.bool_],
+) -> None:
+    """Move the smallest group of a stratum where one side has none; `groups` come by size."""
+    holders = [group for group in groups if any(strata[i] == stratum for i in group)]
+    sides = {bool(test[group[0]]) for group in holders}
+    if len(holders) > 1 and len(sides) == 1:
+        test[holders[0]] = not sides.pop()
