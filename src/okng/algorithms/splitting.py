@@ -18,9 +18,8 @@ def grouped_split(
 ) -> NDArray[np.bool_]:
     """Choose whole groups for the test, so that every stratum gives about the same share.
 
-    Groups are dealt at random, the large ones first: each goes where it brings the numbers of
-    images of its strata closest to `test_share`. A stratum of two groups or more has images on
-    both sides.
+    Groups come in random order, and each goes to the test if it has room there for all of its
+    images. A stratum of two groups or more has images on both sides.
 
     Args:
         groups: int64 `[n]`, the part that each image shows.
@@ -40,17 +39,13 @@ def grouped_split(
     test = np.zeros(len(strata), np.bool_)
     rng = np.random.default_rng(seed)
     names = [list(members)[k] for k in rng.permutation(len(members))]
-    names.sort(key=lambda name: -len(members[name]))
     for name in names:
         own = Counter(strata[i] for i in members[name])
-        room = sum(own[s] * (test_share * total[s] - filled[s]) / total[s] for s in own)
-        # Taking it moves each stratum from `filled` to `filled + own`: it pays where that ends
-        # nearer to what is wanted.
-        if room > sum(own[s] ** 2 / total[s] for s in own) / 2:
+        if all(filled[s] + own[s] <= test_share * total[s] + 0.5 for s in own):
             test[members[name]] = True
             filled.update(own)
     for stratum in dict.fromkeys(strata):
-        _serve_both(stratum, strata, [members[name] for name in reversed(names)], test)
+        _serve_both(stratum, strata, sorted(members.values(), key=len), test)
     return test
 
 

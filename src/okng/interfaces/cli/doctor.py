@@ -100,8 +100,8 @@ def say_diagnosis(output: Output, diagnosis: "Diagnosis", report: Path) -> None:
     for finding in diagnosis.findings:
         output.line()
         name = URGENCIES[finding.urgency][0]
-        output.card([(name, finding.headline)], label_style=styles[finding.urgency])
-        output.card([("", [finding.mend, *_examples(finding)])])
+        said = [finding.headline, finding.mend, *_examples(finding)]
+        output.card([(name, said)], label_style=styles[finding.urgency])
     for note in diagnosis.skipped:
         output.line()
         output.note(note)

@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 EPILOG = (
     "Exit codes of inspect: 0 all OK, 1 an NG, 3 a REVIEW, 4 an ERROR; the worst counts, ERROR "
-    "before NG before REVIEW. Of doctor: 1 something must be fixed, 3 something should be looked at. "
+    "before NG before REVIEW. Of doctor: 1 something must be fixed, 3 looked at. "
     "Of every command: 0 done, 2 the command line or a setting cannot "
     "work, 5 it could not be done or not be written, 70 a fault in okng itself, 130 interrupted, "
     "141 nobody reads on."
