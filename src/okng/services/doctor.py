@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from okng.algorithms.calibration import deal_groups
 from okng.algorithms.pixels import MAX_PIXELS
+from okng.detectors.images import Chosen
 from okng.domain.arrays import Scores
 from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.doctor import Check, Diagnosis, Finding
@@ -18,7 +19,6 @@ from okng.domain.ports import Detector, Progress, silent
 from okng.domain.view import View
 from okng.services import duplicate_checks, image_checks
 from okng.services.calibrate import Wish
-from okng.services.prepare import Chosen
 from okng.services.survey import Survey
 
 FOLDS = 5

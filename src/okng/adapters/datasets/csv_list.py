@@ -112,6 +112,8 @@ class CsvList:
 def write_list(samples: Sequence[Sample], folder: Path) -> bytes:
     """Return a list of samples that `CsvList` reads, to lie in `folder`; paths start there.
 
+    Of masks it holds those that are pictures.
+
     Raises:
         BadDataset: a file's name cannot stand in a list.
     """
@@ -119,7 +121,8 @@ def write_list(samples: Sequence[Sample], folder: Path) -> bytes:
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(("path", "label", "mask", "split", "group"))
     for sample in samples:
-        mask = _BETWEEN.join(_place(path, folder) for path in sample.masks)
+        pictures = (path for path in sample.masks if isinstance(path, Path))
+        mask = _BETWEEN.join(_place(path, folder) for path in pictures)
         label = _written(sample.label or "")
         place = _place(sample.path, folder)
         rows.writerow((place, label, mask, sample.split.value, sample.group or ""))

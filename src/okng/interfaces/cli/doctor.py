@@ -73,7 +73,7 @@ def doctor(
     say_diagnosis(output, checkup.diagnosis, written)
     document: dict[str, object] = {**checkup.diagnosis.record(), "report": written}
     if split is not None:
-        counts = write_split(checkup, split, test_share, seed)
+        counts = write_split(checkup, split, test_share, seed, settings)
         document["split"] = {"file": split.absolute(), "counts": counts}
         _say_split(output, split, counts, dataset.name)
     output.document(document)
