@@ -26,6 +26,7 @@ from okng.bootstrap.service_parts import (
     Jobs,
     Known,
     TakeIn,
+    build_checkups,
     build_intake,
     build_retention,
     build_runner,
@@ -41,6 +42,7 @@ from okng.domain.people_ports import PasswordHashing
 from okng.domain.verdict import Verdict
 from okng.domain.view import Box
 from okng.services.audit import Audit
+from okng.services.checkups import Checkups
 from okng.services.datasets import Datasets
 from okng.services.defects import DefectScores, chosen_defects
 from okng.services.inspection_pool import InspectionPool
@@ -87,6 +89,7 @@ class Service:
     datasets: Datasets
     samples: Samples
     uploads: Uploads
+    checkups: Checkups
     jobs: TrainingJobs
     people: People
     sign_in: SignIn
@@ -112,6 +115,7 @@ class Service:
     def close(self) -> None:
         """Answer what is waiting, stop what runs, and let go of everything."""
         self.pool.close()
+        self.checkups.close()
         self.runner.close()
         self.retention.stop()
         self.database.close()
@@ -220,6 +224,7 @@ def _assemble(
         datasets=intake.datasets,
         samples=Samples(intake.datasets, registry, settings.max_image_bytes),
         uploads=intake.uploads,
+        checkups=build_checkups(settings, database, audit, intake.datasets),
         jobs=TrainingJobs(
             Jobs(database),
             SqlJobLogs(database),

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from okng.adapters.compute.training_process import TrainingProcess
 from okng.adapters.datasets import read_dataset
+from okng.adapters.datasets.containment import is_below
 from okng.adapters.security.signatures import read_public_key, verify_archive
+from okng.adapters.stores.checkup_folder import CheckupFolder
 from okng.adapters.stores.content_folder import ContentFolder
 from okng.adapters.stores.dataset_archive import DatasetRules
 from okng.adapters.stores.file_lock import locked_if_free
@@ -22,10 +24,19 @@ from okng.adapters.stores.sql.jobs import SqlJobLogs, SqlJobs
 from okng.adapters.stores.sql.kept_images import SqlKeptImages
 from okng.adapters.stores.sql.uploads import SqlUploads
 from okng.adapters.stores.upload_folder import UploadFolder
+from okng.algorithms.pixels import decode_file
 from okng.bootstrap.backup import REMOVING
+from okng.bootstrap.doctor import examine_dataset
+from okng.domain.arrays import Pixels
+from okng.domain.dataset import Dataset
+from okng.domain.doctor import Diagnosis
+from okng.domain.errors import NotFound
 from okng.domain.model import Model
+from okng.domain.ports import Progress
 from okng.domain.records import ProductRecord
 from okng.domain.retention import RetentionRules
+from okng.services.calibrate import Wish
+from okng.services.checkups import Checkups
 from okng.services.dataset_trash import DatasetTrash
 from okng.services.datasets import Datasets, KnownProducts
 from okng.services.inspection_pool import PoolOptions
@@ -91,6 +102,21 @@ def build_intake(
     )
     trash = DatasetTrash(known, kept, files, database.session, audit, utc_now)
     return Intake(datasets, uploads, trash)
+
+
+def build_checkups(
+    settings: Settings, database: Database, audit: SqlAuditLog, datasets: Datasets
+) -> Checkups:
+    def examine(dataset: Dataset, progress: Progress) -> Diagnosis:
+        return examine_dataset(dataset, Wish(), settings, progress=progress).diagnosis
+
+    def load(path: Path, within: Path) -> Pixels:
+        if not is_below(path, within):
+            raise NotFound("the image is no longer in the dataset: start another check-up")
+        return decode_file(path, settings.max_pixels)
+
+    kept = CheckupFolder(settings.home / "checkups")
+    return Checkups(datasets, kept, examine, load, database.session, audit)
 
 
 def build_runner(

@@ -39,6 +39,9 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/api/v1/products/{product}/datasets/archive"): TEACH,
     ("GET", "/api/v1/datasets/{dataset_id}"): READ,
     ("POST", "/api/v1/datasets/{dataset_id}/recount"): TEACH,
+    ("POST", "/api/v1/datasets/{dataset_id}/doctor"): TEACH,
+    ("GET", "/api/v1/datasets/{dataset_id}/doctor"): READ,
+    ("GET", "/api/v1/datasets/{dataset_id}/doctor/images/{number}"): READ,
     ("DELETE", "/api/v1/datasets/{dataset_id}"): TEACH,
     ("POST", "/api/v1/datasets/{dataset_id}/restore"): TEACH,
     ("POST", "/api/v1/products/{product}/uploads"): TEACH,
@@ -105,7 +108,7 @@ PAGES: dict[str, Right] = {
 NOBODY = "019a9f5e-7c00-7000-8000-000000000000"
 FILLED = {
     "product": "nothing", "version": "99", "alias": "nobody", "name": "nobody",
-    "token_id": "0" * 16, "sample_id": "0" * 16, "part_id:path": "nothing",
+    "token_id": "0" * 16, "sample_id": "0" * 16, "part_id:path": "nothing", "number": "0",
     **dict.fromkeys(("dataset_id", "upload_id", "job_id", "inspection_id"), NOBODY),
 }  # fmt: skip
 BODIES = {

@@ -72,6 +72,21 @@ class DatasetAnswer(Answer):
     deleted: datetime | None
 
 
+class CheckupAnswer(Answer):
+    """`diagnosis` is that of the newest check-up that was done, None before the first.
+
+    Its findings have cases with images; each has a `number`, by which its picture can be asked for.
+    """
+
+    dataset_id: str
+    state: JobState
+    stage: str
+    done: int
+    total: int
+    error: str | None
+    diagnosis: Mapping[str, Any] | None
+
+
 class ReceivedAnswer(Answer):
     """`notes` say what was left out of the archive."""
 

@@ -26,6 +26,7 @@ from okng.interfaces.http.records import API
 from okng.interfaces.http.routes import (
     audit,
     calibrations,
+    checkups,
     datasets,
     exports,
     health,
@@ -47,6 +48,7 @@ _ROUTERS = (
     sessions.router,
     products.router,
     datasets.router,
+    checkups.router,
     uploads.router,
     jobs.router,
     models.router,

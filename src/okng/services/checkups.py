@@ -1,0 +1,213 @@
+"""Check-ups of the service's datasets: started by people, one at a time, kept until the next."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from okng.algorithms.pictures import thumbnail_jpeg
+from okng.domain.arrays import Pixels
+from okng.domain.dataset import Dataset
+from okng.domain.doctor import Diagnosis
+from okng.domain.errors import NotFound, OkngError
+from okng.domain.people import Principal, Right
+from okng.domain.people_ports import AuditLog, Transactions
+from okng.domain.ports import Progress
+from okng.domain.records import DatasetRecord, JobState
+
+MOST_CASES = 200
+"""Of a finding, that are told; `more` says how many there are besides."""
+MOST_IMAGES = 12
+"""Of a case, likewise."""
+PICTURE_PX = 480
+
+_log = logging.getLogger(__name__)
+
+
+class Examined(Protocol):
+    """Knows datasets, reads them, and says which folder nothing of them may lead out of."""
+
+    def get(self, dataset_id: str, by: Principal) -> DatasetRecord: ...
+
+    def read(self, record: DatasetRecord) -> Dataset: ...
+
+    def place(self, record: DatasetRecord) -> tuple[Path, Path]: ...
+
+
+class CheckupStore(Protocol):
+    """Keeps the newest result of each dataset, as plain values."""
+
+    def put(self, dataset_id: str, content: Mapping[str, Any]) -> None: ...
+
+    def get(self, dataset_id: str) -> Mapping[str, Any] | None: ...
+
+
+class LoadWithin(Protocol):
+    """Reads an image, uint8 `[H, W, 3]`, that must lie in a folder, wherever links lead."""
+
+    def __call__(self, path: Path, within: Path) -> Pixels: ...
+
+
+@dataclass(frozen=True)
+class CheckupRecord:
+    """How far a dataset's check-up is; `diagnosis` is that of the last one that was done."""
+
+    dataset_id: str
+    state: JobState
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    error: str | None = None
+    diagnosis: Mapping[str, Any] | None = None
+
+
+class _Closing(Exception):
+    """The service ends: leave the check-up."""
+
+
+class Checkups:
+    """Starts check-ups, says how far they are, and shows the images that they speak of.
+
+    `examine` makes one. What runs when the service ends is not kept: it is started again.
+    """
+
+    def __init__(
+        self,
+        datasets: Examined,
+        store: CheckupStore,
+        examine: Callable[[Dataset, Progress], Diagnosis],
+        load: LoadWithin,
+        transactions: Transactions,
+        audit: AuditLog,
+    ) -> None:
+        self._datasets = datasets
+        self._store = store
+        self._examine = examine
+        self._load = load
+        self._transactions = transactions
+        self._audit = audit
+        self._lock = threading.Lock()
+        self._going: dict[str, CheckupRecord] = {}
+        self._closing = threading.Event()
+        self._worker = ThreadPoolExecutor(1, "okng-checkup")
+
+    def start(self, dataset_id: str, by: Principal) -> CheckupRecord:
+        """Begin a check-up, or return the one that waits or runs already.
+
+        Raises:
+            NotFound: there is no such dataset, or it is deleted.
+            BadDataset: it cannot be read any more.
+        """
+        by.require(Right.TEACH)
+        record = self._datasets.get(dataset_id, by)
+        dataset = self._datasets.read(record)
+        with self._lock:
+            going = self._going.get(dataset_id)
+            if going is not None and going.state in (JobState.QUEUED, JobState.RUNNING):
+                return going
+            queued = CheckupRecord(dataset_id, JobState.QUEUED)
+            self._going[dataset_id] = queued
+        with self._transactions():
+            self._audit.append(by.name, "dataset.checkup", dataset_id, {"name": record.name})
+        self._worker.submit(self._run, dataset_id, dataset)
+        return queued
+
+    def get(self, dataset_id: str, by: Principal) -> CheckupRecord:
+        """Return how far a dataset's check-up is, with the newest diagnosis.
+
+        Raises:
+            NotFound: there is no such dataset, or nobody has asked for a check-up.
+        """
+        by.require(Right.READ)
+        record = self._datasets.get(dataset_id, by)
+        with self._lock:
+            going = self._going.get(dataset_id)
+        kept = self._store.get(dataset_id)
+        if going is None and kept is None:
+            raise NotFound(f"the dataset {record.name} has had no check-up: start one")
+        found = going or CheckupRecord(dataset_id, JobState.DONE)
+        return replace(found, diagnosis=None if kept is None else kept["diagnosis"])
+
+    def picture(self, dataset_id: str, number: int, by: Principal) -> bytes:
+        """Return an image of the newest diagnosis, by its number, as a small JPEG.
+
+        Raises:
+            NotFound: there is no such dataset, diagnosis or number, or the dataset is deleted.
+            BadImage: it cannot be read any more.
+        """
+        by.require(Right.READ)
+        record = self._datasets.get(dataset_id, by)
+        within = self._datasets.place(record)[1]
+        kept = self._store.get(dataset_id)
+        paths = [] if kept is None else kept["paths"]
+        if not 0 <= number < len(paths):
+            raise NotFound(f"the check-up of {record.name} shows no image {number}")
+        return thumbnail_jpeg(self._load(Path(paths[number]), within), PICTURE_PX)
+
+    def close(self) -> None:
+        """Leave what runs and what waits."""
+        self._closing.set()
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, dataset_id: str, dataset: Dataset) -> None:
+        def progress(stage: str, done: int, total: int) -> None:
+            if self._closing.is_set():
+                raise _Closing
+            self._say(dataset_id, JobState.RUNNING, stage=stage, done=done, total=total)
+
+        self._say(dataset_id, JobState.RUNNING)
+        try:
+            self._store.put(dataset_id, told(self._examine(dataset, progress)))
+        except _Closing:
+            return
+        except (OkngError, OSError, MemoryError) as error:
+            self._say(dataset_id, JobState.FAILED, error=str(error) or "not enough memory")
+        except BaseException:
+            self._say(dataset_id, JobState.FAILED, error="a fault in okng: see the service's log")
+            _log.exception("check-up of dataset %s", dataset_id)
+            raise
+        else:
+            self._say(dataset_id, JobState.DONE)
+
+    def _say(self, dataset_id: str, state: JobState, **facts: Any) -> None:
+        with self._lock:
+            self._going[dataset_id] = CheckupRecord(dataset_id, state, **facts)
+
+
+def told(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis as plain values of bounded size, and where its images lie.
+
+    Images are numbered: `number` is the place in `paths`.
+    """
+    numbers: dict[Path, int] = {}
+    findings = []
+    for finding in diagnosis.findings:
+        cases = []
+        for case in finding.cases[:MOST_CASES]:
+            images = [
+                {
+                    "number": numbers.setdefault(shown.path, len(numbers)),
+                    "image": shown.name,
+                    "label": shown.label,
+                    "split": shown.split,
+                }
+                for shown in case.images[:MOST_IMAGES]
+            ]
+            more = len(case.images) - len(images)
+            cases.append({"text": case.text, "value": case.value, "images": images, "more": more})
+        findings.append(
+            {
+                "check": finding.check.value,
+                "urgency": finding.urgency.value,
+                "headline": finding.headline,
+                "mend": finding.mend,
+                "cases": cases,
+                "more": len(finding.cases) - len(cases),
+            }
+        )
+    record = diagnosis.record()
+    record.pop("root")  # where it lies on the server is nobody's business
+    return {"diagnosis": record | {"findings": findings}, "paths": list(map(str, numbers))}
