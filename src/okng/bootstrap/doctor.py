@@ -11,6 +11,7 @@ from okng.algorithms.masks import load_mask
 from okng.algorithms.pictures import png
 from okng.algorithms.pixels import decode_file
 from okng.bootstrap.building import build_detector, installed_runtimes
+from okng.bootstrap.training import DEFAULT_SIZE
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.doctor import Diagnosis
 from okng.domain.masks import MaskSource
@@ -41,7 +42,7 @@ def examine_dataset(
     """
     chosen = installed_runtimes(settings)[0]
     built = build_detector(DETECTOR, {"seed": seed, **_QUICK}, chosen, settings)
-    side = 256 if built.backbone is None else built.backbone.defaults.side_px
+    side = max((one.defaults.side_px for one in built.backbones), default=DEFAULT_SIZE[0])
     plan = CheckupPlan(View(side, side), built.detector, wish, seed, settings.max_pixels)
     return examine(dataset, plan, progress)
 
