@@ -11,7 +11,6 @@ from okng.algorithms.masks import load_mask
 from okng.algorithms.pictures import png
 from okng.algorithms.pixels import decode_file
 from okng.bootstrap.building import build_detector, installed_runtimes
-from okng.bootstrap.training import DEFAULT_SIZE
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.doctor import Diagnosis
 from okng.domain.masks import MaskSource
@@ -42,8 +41,7 @@ def examine_dataset(
     """
     chosen = installed_runtimes(settings)[0]
     built = build_detector(DETECTOR, {"seed": seed, **_QUICK}, chosen, settings)
-    side = max((one.defaults.side_px for one in built.backbones), default=DEFAULT_SIZE[0])
-    plan = CheckupPlan(View(side, side), built.detector, wish, seed, settings.max_pixels)
+    plan = CheckupPlan(View(*built.size), built.detector, wish, seed, settings.max_pixels)
     return examine(dataset, plan, progress)
 
 
