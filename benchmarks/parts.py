@@ -17,7 +17,7 @@ SEED = 20_261_125
 
 
 class GoodParts:
-    """Pictures of good parts by number; float-free, so the same on every machine."""
+    """Pictures of good parts by number."""
 
     def __init__(self, folder: Path, side: int) -> None:
         self._folder, self._side = folder / f"parts-{side}", side

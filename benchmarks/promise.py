@@ -1,13 +1,16 @@
 """Does the promise hold? The share of trainings whose true overkill exceeds the promised bound.
 
-    python -m benchmarks.promise [--trainings 200] [--side 32] [--real 10]
+    python -m benchmarks.promise [--trainings 200] [--blocks 100] [--side 32] [--real 10]
 
 Each training is `okng.services.train.train` on good parts of the generator that no other training
 sees: 600 parts, of which 299 are held out and promise at most 1 % overkill at 95 % confidence; and,
-cross-fitted, the first 20 to 300 of the same parts, which promise approximately. Each model then
-judges the same 20,000 fresh good parts (5,000 where it is cross-fitted), and the share that is not
-OK is its true overkill. Pictures have 64 px and the bank a sixteenth of its default sizes, as the
-map has a sixteenth of the cells; the promise does not depend on either.
+cross-fitted, 20 to 300 parts, which promise approximately. Each model then judges the same 20,000
+fresh good parts (5,000 where it is cross-fitted); the share that is not OK is its true overkill.
+
+To have so many trainings in half an hour, the graph is small: it sees `--side` pixels of a picture
+of 64, and its bank has as many cells per cell of the map as by default. With `--blocks` the parts
+of so many trainings are rendered, and further trainings draw theirs from all of these at random:
+two of them share a few parts.
 
 What is done is kept in `build/benchmarks`, and a run goes on where another ended. `--real` adds the
 data sets: of their good images some are drawn to train on and the others judged. The draws overlap,
@@ -25,7 +28,7 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from benchmarks.kept import FOLDER, Kept
-from benchmarks.parts import GoodParts
+from benchmarks.parts import SEED, GoodParts
 from benchmarks.promise_report import report
 from benchmarks.setting import datasets
 from benchmarks.shared_front import SharedFront
@@ -109,6 +112,30 @@ class Bench:
         return np.concatenate(found).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class Population:
+    """The parts that are trained on: as many blocks of `PARTS` as were asked for."""
+
+    parts: GoodParts
+    blocks: int
+
+    def take(self, number: int, count: int) -> tuple[Pixels, bool]:
+        """Return the parts of a training, and whether they were drawn from those of others.
+
+        As long as there are blocks, or halves of blocks that suffice, they are its own.
+        """
+        if number < self.blocks:
+            return self._block(number)[:count], False
+        if 2 * count <= PARTS and number < 2 * self.blocks:
+            return self._block(number - self.blocks)[-count:], False
+        rng = np.random.default_rng([SEED, number])
+        chosen = np.sort(rng.choice(self.blocks * PARTS, count, replace=False))
+        return np.stack([self._block(i // PARTS)[i % PARTS] for i in chosen]), True
+
+    def _block(self, number: int) -> Pixels:
+        return self.parts.take(FIRST_TRAINED + number * PARTS, PARTS)
+
+
 def main() -> None:
     """Train, judge, keep, and report all that has been kept."""
     arguments = _arguments()
@@ -119,9 +146,12 @@ def main() -> None:
         if arguments.trainings:
             parts, bench = GoodParts(FOLDER, CAMERA_PX), Bench(side)
             fresh = _fresh_features(parts, bench)
+            population = Population(parts, arguments.blocks or arguments.trainings)
             for sizes in ((PARTS,), FEW):
                 for number in range(arguments.trainings):
-                    _one(number, sizes, parts, bench, fresh, kept)
+                    _one(number, sizes, population, bench, fresh, kept)
+                    if population.blocks >= arguments.trainings:
+                        bench.runtime.forget()
         for dataset in datasets([]) if arguments.real else ():
             _one_set(dataset, arguments.real, real)
     report(kept, real, side)
@@ -145,22 +175,23 @@ def _one_set(dataset: Dataset, repeats: int, kept: Kept) -> None:
 
 
 def _one(
-    number: int, sizes: Sequence[int], parts: GoodParts, bench: Bench, fresh: Floats, kept: Kept
+    number: int, sizes: Sequence[int], of: Population, bench: Bench, fresh: Floats, kept: Kept
 ) -> None:
-    """Train on the first of a training's own parts, and judge the fresh ones."""
+    """Train on the first of a training's parts, and judge the fresh ones."""
     missing = [n for n in sizes if f"{n}/{number}" not in kept]
     if not missing:
         return
-    pictures = parts.take(FIRST_TRAINED + number * PARTS, PARTS)
+    pictures, drawn = of.take(number, max(missing))
     with tempfile.TemporaryDirectory(prefix="okng-promise-") as place:
-        samples = list(_written(pictures[: max(missing)], Path(place)))
+        samples = list(_written(pictures, Path(place)))
         for n in missing:
             model = bench.train(samples[:n], Path(place))
             if number < CHECKED_TRAININGS:
                 bench.check(model, samples[:CHECKED])
             judged = fresh if n == PARTS else fresh[:FRESH_FEW]
-            kept.add(f"{n}/{number}", record(model, bench.scores(model, judged)))
-    bench.runtime.forget()
+            kept.add(
+                f"{n}/{number}", {"drawn": drawn, **record(model, bench.scores(model, judged))}
+            )
 
 
 def record(model: Model, fresh: Scores) -> dict[str, float | int | bool]:
@@ -218,6 +249,7 @@ def _written(pictures: Pixels, folder: Path) -> Iterator[Sample]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trainings", type=int, default=200, help="0: only report what is kept")
+    parser.add_argument("--blocks", type=int, help="of parts that are rendered; default: for all")
     parser.add_argument("--side", type=int, default=32, help="of what the graph sees, in px")
     parser.add_argument("--real", type=int, default=0, metavar="N", help="draws of each data set")
     return parser.parse_args()

@@ -103,10 +103,14 @@ def _print_allowed(records: Sequence[dict[str, Any]]) -> None:
     n, fresh, rate = (records[0][name] for name in ("n", "fresh", "promised"))
     most = most_allowed(len(records), n, fresh, rate)
     chance = binomial_sf(beyond(records) - 1, len(records), 1 - CONFIDENCE)
+    drawn = sum(record.get("drawn", False) for record in records)
+    shared = (
+        f" ({drawn} of the trainings drew their parts from those of the others)" if drawn else ""
+    )
     print(
         f"{beyond(records)} of {len(records)} exact promises were exceeded; where the promise "
         f"holds, 95 of 100 such experiments show at most {most} (the chance of as many as were "
-        f"seen, or more, at exactly 5 % is {chance:.2f})."
+        f"seen, or more, at exactly 5 % is {chance:.2f}){shared}."
     )
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.kept import Kept
-from benchmarks.promise import Bench
+from benchmarks.parts import GoodParts
+from benchmarks.promise import Bench, Population
 from benchmarks.promise_report import beyond, most_allowed, report
 
 from okng.bootstrap.building import build_detector, build_runtime
@@ -70,3 +71,21 @@ def test_report_counts_trainings_beyond_their_promise(
     report(kept, Kept(tmp_path / "none.jsonl"), 32)
     assert "| 2 (50.0%) |" in capsys.readouterr().out
     assert "theory" in (tmp_path / "pictures" / "promise.svg").read_text("utf-8")
+
+
+def test_trainings_share_no_part_until_the_blocks_are_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block for each training, then second halves of blocks, then draws, always the same."""
+    monkeypatch.setattr("benchmarks.promise.PARTS", 4)
+    population = Population(GoodParts(tmp_path, 16), blocks=2)
+    own = [population.take(number, 4) for number in (0, 1)]
+    halves = [population.take(number, 2) for number in (2, 3)]
+    assert not any(drawn for _, drawn in (*own, *halves))
+    assert [bytes(pictures) for pictures, _ in halves] == [bytes(p[2:]) for p, _ in own]
+    everyone = np.concatenate([pictures for pictures, _ in own])
+    assert len(np.unique(everyone.reshape(8, -1), axis=0)) == 8
+    pictures, drawn = population.take(2, 4)
+    assert drawn
+    assert (pictures == population.take(2, 4)[0]).all()
+    assert len(np.unique(pictures.reshape(4, -1), axis=0)) == 4

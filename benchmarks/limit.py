@@ -1,0 +1,217 @@
+"""How much of what this processor can do at most do the graphs reach?
+
+    python -m benchmarks.limit [--tiers fast balanced] [--turns 40]
+
+One thread. The peak is that of large matrix products, measured in the same run on each runtime in
+32-bit floats, bfloat16 and 8-bit integers; a graph's operations are those of its convolutions and
+products (`benchmarks.operations`). Times are the processor's, so that other programs' turns do not
+count, and everything is measured in turn, so that what slows the processor slows all alike. Shares
+are of each turn's peak in 32-bit floats on the same runtime; their median is quoted with the
+quartiles. The bank of `memory` is the largest that the defaults allow. Where the processor has no
+instructions for a precision, its "peak" shows just that.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+from onnx import TensorProto, helper, load_model_from_string, numpy_helper
+
+from benchmarks.operations import operations
+from benchmarks.setting import table
+from benchmarks.tiers import TIERS, home, options
+from okng.adapters.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeConfig
+from okng.adapters.runtimes.openvino import OpenVino, OpenVinoConfig
+from okng.bootstrap.building import build_detector
+from okng.detectors.frozen import inspected_cells
+from okng.domain.arrays import Array
+from okng.domain.ports import Runtime, Session
+from okng.domain.view import View
+from okng.graphs.features import backbone_alone, feature_graph
+from okng.graphs.heads import join, nearest_neighbour_head
+
+SIDE = 512
+"""Of the square matrices of a product: 2 x 512^3 operations, about as many as a graph's."""
+WARM_UP = 3
+INSTRUCTIONS = {"bfloat16": ("avx512_bf16", "amx_bf16"), "8 bit": ("avx_vnni", "avx512_vnni")}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to time: a loaded graph with its input, and the operations that it takes."""
+
+    runtime: str
+    name: str
+    operations: int
+    run: Callable[[], object]
+
+
+def main() -> None:
+    """Load everything, time it in turns, and print both tables."""
+    arguments = _arguments()
+    runtimes: dict[str, Runtime] = {
+        "OpenVINO": OpenVino(OpenVinoConfig()),
+        "ONNX Runtime": OnnxRuntime(OnnxRuntimeConfig()),
+    }
+    peaks = [task for name, runtime in runtimes.items() for task in _peaks(name, runtime)]
+    graphs = {tier: _graphs(tier) for tier in arguments.tiers}
+    tasks = [
+        _task(name, f"{tier}: {part}", graph, runtime.load(graph))
+        for tier, parts in graphs.items()
+        for part, graph in parts.items()
+        for name, runtime in runtimes.items()
+    ]
+    everything = [*peaks, *tasks]
+    turns = range(arguments.turns + WARM_UP)
+    times = np.array([[_time(task.run) for task in everything] for _ in turns])[WARM_UP:]
+    rates = np.array([task.operations for task in everything]) / times / 1e9
+    _print_peaks(peaks, rates)
+    floor = {name: _index(peaks, name, "32 bit") for name in runtimes}
+    rows = []
+    for column, task in enumerate(tasks, start=len(peaks)):
+        shares = rates[:, column] / rates[:, floor[task.runtime]]
+        low, middle, high = np.percentile(shares, [25, 50, 75])
+        rows.append(
+            [
+                f"{task.name}, {task.runtime}",
+                f"{task.operations / 1e9:.2f}",
+                f"{np.median(times[:, column]) * 1e3:.1f}",
+                f"{np.median(rates[:, column]):.1f}",
+                f"{middle:.0%} ({low:.0%} to {high:.0%})",
+            ]
+        )
+    heads = [
+        "graph, runtime",
+        "10^9 operations",
+        "processor ms",
+        "10^9 / s",
+        "share of the fp32 peak",
+    ]
+    table("Share of the peak that the graphs reach", heads, rows)
+
+
+def _peaks(name: str, runtime: Runtime) -> list[Task]:
+    """Return the large products that this runtime can do, in each precision."""
+    count = 2 * SIDE**3
+    image = np.random.default_rng(0).random((1, SIDE, SIDE), np.float32)
+
+    def task(precision: str, session: Session) -> Task:
+        return Task(name, precision, count, partial(session.run, {"x": image}))
+
+    tasks = [task("32 bit", runtime.load(product())), task("8 bit", runtime.load(product(True)))]
+    if name == "OpenVINO":
+        half = OpenVino(OpenVinoConfig(precision="bf16"))
+        tasks.insert(1, task("bfloat16", half.load(product())))
+    return tasks
+
+
+def product(in_8_bit: bool = False) -> bytes:
+    """Build `x` float32 `[1, SIDE, SIDE]` times a constant; quantized as a quantized graph is.
+
+    Quantized, the input becomes uint8 and the constant int8, each with a scale, and the runtime
+    multiplies in whole numbers if it can.
+    """
+    rng = np.random.default_rng(1)
+    weights = rng.random((SIDE, SIDE), np.float32)
+    # 7 bits: without instructions for whole numbers, pairs of larger products overflow 16 bits.
+    shape = [1, SIDE, SIDE]
+    constants: dict[str, Array] = {"w": weights}
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    if in_8_bit:
+        constants = {
+            "w8": np.rint(weights * 63).astype(np.int8),
+            "sx": np.float32(1 / 255),
+            "zx": np.uint8(0),
+            "sw": np.float32(1 / 63),
+            "zw": np.int8(0),
+        }
+        nodes = [
+            helper.make_node("QuantizeLinear", ["x", "sx", "zx"], ["x8"]),
+            helper.make_node("DequantizeLinear", ["x8", "sx", "zx"], ["xd"]),
+            helper.make_node("DequantizeLinear", ["w8", "sw", "zw"], ["wd"]),
+            helper.make_node("MatMul", ["xd", "wd"], ["y"]),
+        ]
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in ("x", "y")]
+    tensors = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
+    graph = helper.make_graph(nodes, "product", values[:1], values[1:], tensors)
+    opset = [helper.make_opsetid("", 18)]
+    return bytes(helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString())
+
+
+def _graphs(tier: str) -> dict[str, bytes]:
+    """Return a tier's backbone alone and its whole graph with the largest bank of random cells."""
+    chosen = options(tier)
+    built = build_detector(chosen.detector, chosen.config, OnnxRuntime(OnnxRuntimeConfig()), home())
+    backbone, config = built.backbone, built.config
+    assert backbone is not None
+    side = backbone.defaults.side_px
+    front = feature_graph(backbone, config.stages, config.cell_px, side, side, config.neighbourhood)
+    bank = np.random.default_rng(0).random((config.bank_size, front.channels), np.float32)
+    seen = inspected_cells(np.ones((side, side), np.bool_), front)
+    head = nearest_neighbour_head(bank, config.scoring(seen))
+    return {
+        "backbone": backbone_alone(backbone, config.stages, View(side, side)),
+        "graph": bytes(join(front, head).SerializeToString()),
+    }
+
+
+def _task(runtime: str, name: str, graph: bytes, session: Session) -> Task:
+    shape = load_model_from_string(graph).graph.input[0].type.tensor_type.shape.dim
+    size = [1, *(dim.dim_value for dim in shape[1:])]
+    image = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    count = sum(operations(graph).values())
+    return Task(runtime, name, count, partial(session.run, {"image": image}))
+
+
+def _print_peaks(peaks: list[Task], rates: np.ndarray) -> None:
+    rows = []
+    for column, task in enumerate(peaks):
+        ratios = rates[:, column] / rates[:, _index(peaks, task.runtime, "32 bit")]
+        rows.append(
+            [
+                f"{task.name}, {task.runtime}",
+                f"{np.median(rates[:, column]):.1f}",
+                f"{rates[:, column].max():.1f}",
+                f"{np.median(ratios):.2f}",
+                _instructions(task.name),
+            ]
+        )
+    heads = ["product, runtime", "10^9 / s, median", "best", "over fp32", "instructions of its own"]
+    table(f"Peak: products of {SIDE} x {SIDE}, one thread", heads, rows)
+
+
+def _instructions(precision: str) -> str:
+    """Say whether the processor has instructions for a precision, where Linux tells."""
+    wanted = INSTRUCTIONS.get(precision)
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return "?"
+    if wanted is None:
+        return "avx512f" if "avx512f" in flags else "avx2" if "avx2" in flags else "-"
+    return ", ".join(name for name in wanted if name in flags) or "none"
+
+
+def _index(tasks: list[Task], runtime: str, name: str) -> int:
+    return next(i for i, t in enumerate(tasks) if (t.runtime, t.name) == (runtime, name))
+
+
+def _time(run: Callable[[], object]) -> float:
+    start = process_time()
+    run()
+    return process_time() - start
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiers", nargs="+", default=list(TIERS))
+    parser.add_argument("--turns", type=int, default=40)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
