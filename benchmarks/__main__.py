@@ -13,6 +13,10 @@ COMMANDS = (
     ("load",),
     ("crash",),
     ("paging",),
+    ("promise", "--real", "5"),
+    ("robustness",),
+    ("limit",),
+    ("scale",),
 )
 
 
