@@ -7,13 +7,13 @@ One thread. The peak is that of large matrix products, measured in the same run 
 products (`benchmarks.operations`). Times are the processor's, so that other programs' turns do not
 count, and everything is measured in turn, so that what slows the processor slows all alike. Shares
 are of each turn's peak in 32-bit floats on the same runtime; their median is quoted with the
-quartiles. The bank of `memory` is the largest that the defaults allow. Where the processor has no
+quartiles. The banks are those of 40 good parts. Where the processor has no
 instructions for a precision, its "peak" shows just that.
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import process_time
@@ -21,21 +21,24 @@ from time import process_time
 import numpy as np
 from onnx import TensorProto, helper, load_model_from_string, numpy_helper
 
+from benchmarks.kept import FOLDER
 from benchmarks.operations import operations
+from benchmarks.robustness import GOOD, SEED
 from benchmarks.setting import table
-from benchmarks.tiers import TIERS, home, options
+from benchmarks.tiers import TIERS, home, trained
+from okng.adapters.datasets import read_dataset
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeConfig
 from okng.adapters.runtimes.openvino import OpenVino, OpenVinoConfig
-from okng.bootstrap.building import build_detector
-from okng.detectors.frozen import inspected_cells
+from okng.bootstrap import render_demo
+from okng.bootstrap.building import backbones, build_config
 from okng.domain.arrays import Array
 from okng.domain.ports import Runtime, Session
-from okng.domain.view import View
-from okng.graphs.features import backbone_alone, feature_graph
-from okng.graphs.heads import join, nearest_neighbour_head
+from okng.graphs.features import backbones_alone
 
 SIDE = 512
 """Of the square matrices of a product: 2 x 512^3 operations, about as many as a graph's."""
+PARTS = 40
+"""That the graphs are trained on: enough for the smallest bank of the defaults."""
 WARM_UP = 3
 INSTRUCTIONS = {"bfloat16": ("avx512_bf16", "amx_bf16"), "8 bit": ("avx_vnni", "avx512_vnni")}
 
@@ -143,20 +146,15 @@ def product(in_8_bit: bool = False) -> bytes:
 
 
 def _graphs(tier: str) -> dict[str, bytes]:
-    """Return a tier's backbone alone and its whole graph with the largest bank of random cells."""
-    chosen = options(tier)
-    built = build_detector(chosen.detector, chosen.config, OnnxRuntime(OnnxRuntimeConfig()), home())
-    backbone, config = built.backbone, built.config
-    assert backbone is not None
-    side = backbone.defaults.side_px
-    front = feature_graph(backbone, config.stages, config.cell_px, side, side, config.neighbourhood)
-    bank = np.random.default_rng(0).random((config.bank_size, front.channels), np.float32)
-    seen = inspected_cells(np.ones((side, side), np.bool_), front)
-    head = nearest_neighbour_head(bank, config.scoring(seen))
-    return {
-        "backbone": backbone_alone(backbone, config.stages, View(side, side)),
-        "graph": bytes(join(front, head).SerializeToString()),
-    }
+    """Return a tier's backbones alone, and its whole graph as trained on `PARTS` parts."""
+    flange, _ = render_demo(FOLDER / "flange", GOOD, SEED, home())
+    dataset = read_dataset(flange)
+    few = replace(dataset, name=f"flange-{PARTS}", samples=dataset.train_good[:PARTS])
+    model = trained(few, tier).model
+    shelf, manifest = backbones(home()), model.manifest
+    config = build_config(manifest.detector, manifest.config, home()).completed(shelf)
+    networks = [(shelf.load(one.backbone), one.stages) for one in config.networks]
+    return {"backbones": backbones_alone(networks, manifest.view), "graph": model.graph}
 
 
 def _task(runtime: str, name: str, graph: bytes, session: Session) -> Task:
@@ -208,7 +206,7 @@ def _time(run: Callable[[], object]) -> float:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiers", nargs="+", default=list(TIERS))
+    parser.add_argument("--tiers", nargs="+", default=["fast", "balanced"], choices=list(TIERS))
     parser.add_argument("--turns", type=int, default=40)
     return parser.parse_args()
 

@@ -70,8 +70,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.runtime = SharedFront(build_runtime("onnxruntime", self.settings, "CPU", "f32"))
         self.built = build_detector("memory", _config(self.side), self.runtime, self.settings)
-        backbone = self.built.backbone
-        assert backbone is not None
+        (backbone,) = self.built.backbones
         chosen = self.built.config
         front = feature_graph(
             backbone, chosen.stages, chosen.cell_px, self.side, self.side, chosen.neighbourhood
@@ -87,7 +86,7 @@ class Bench:
             detector_name="memory",
             detector=self.built.detector,
             config=self.built.config.model_dump(mode="json"),
-            backbone=self.built.backbone.card if self.built.backbone else None,
+            backbones=tuple(one.card for one in self.built.backbones),
             view=self.prepare.view,
         )
         dataset = Dataset("part", home, "flat", tuple(samples))

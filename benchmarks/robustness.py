@@ -101,7 +101,7 @@ def _key(dataset: Dataset, tier: str, name: str, level: float) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*")
-    parser.add_argument("--tiers", nargs="+", default=list(TIERS))
+    parser.add_argument("--tiers", nargs="+", default=["fast", "balanced"], choices=list(TIERS))
     parser.add_argument("--most", type=int, default=60)
     return parser.parse_args()
 

@@ -7,7 +7,7 @@ from okng.adapters.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeConfig
 from okng.domain.view import View
 from okng.graphs.backbone import load_backbone
 from okng.graphs.builder import GraphBuilder
-from okng.graphs.features import backbone_alone
+from okng.graphs.features import backbones_alone
 from okng.graphs.heads import MapScoring, nearest_neighbour_head
 
 
@@ -38,7 +38,7 @@ def test_search_takes_cells_times_bank_times_dimensions() -> None:
 def test_backbone_takes_about_what_its_paper_says() -> None:
     """EfficientNet-Lite0 has 407 million multiply-adds at 224 px; stride 16 is most of them."""
     backbone = load_backbone("efficientnet_lite0")
-    graph = backbone_alone(backbone, backbone.defaults.stages, View(224, 224))
+    graph = backbones_alone([(backbone, backbone.defaults.stages)], View(224, 224))
     total = sum(operations(graph).values())
     assert 0.5 * 2 * 407e6 < total < 1.3 * 2 * 407e6
 
