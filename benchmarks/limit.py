@@ -1,6 +1,6 @@
 """How much of what this processor can do at most do the graphs reach?
 
-    python -m benchmarks.limit [--tiers fast balanced] [--turns 40]
+    python -m benchmarks.limit [--tiers fast balanced accurate] [--turns 40]
 
 One thread. The peak is that of large matrix products, measured in the same run on each runtime in
 32-bit floats, bfloat16 and 8-bit integers; a graph's operations are those of its convolutions and
@@ -25,11 +25,11 @@ from benchmarks.kept import FOLDER
 from benchmarks.operations import operations
 from benchmarks.robustness import GOOD, SEED
 from benchmarks.setting import table
-from benchmarks.tiers import TIERS, home, trained
+from benchmarks.tiers import home, trained
 from okng.adapters.datasets import read_dataset
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeConfig
 from okng.adapters.runtimes.openvino import OpenVino, OpenVinoConfig
-from okng.bootstrap import render_demo
+from okng.bootstrap import TIERS, render_demo
 from okng.bootstrap.building import backbones, build_config
 from okng.domain.arrays import Array
 from okng.domain.ports import Runtime, Session
@@ -206,7 +206,7 @@ def _time(run: Callable[[], object]) -> float:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiers", nargs="+", default=["fast", "balanced"], choices=list(TIERS))
+    parser.add_argument("--tiers", nargs="+", default=list(TIERS))
     parser.add_argument("--turns", type=int, default=40)
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
 """From where on does a model fail when light, focus, noise or position change?
 
-    python -m benchmarks.robustness [FOLDER ...] [--tiers fast balanced] [--most 60]
+    python -m benchmarks.robustness [FOLDER ...] [--tiers fast balanced accurate] [--most 60]
 
 The test images of the generator's flange and of bottle, or of other folders, each shifted by known
 amounts before they are inspected; the models were trained on unshifted images and keep their
@@ -101,7 +101,7 @@ def _key(dataset: Dataset, tier: str, name: str, level: float) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*")
-    parser.add_argument("--tiers", nargs="+", default=["fast", "balanced"], choices=list(TIERS))
+    parser.add_argument("--tiers", nargs="+", default=list(TIERS))
     parser.add_argument("--most", type=int, default=60)
     return parser.parse_args()
 
