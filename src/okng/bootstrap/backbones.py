@@ -10,8 +10,10 @@ from okng.domain.ports import Progress, silent
 from okng.domain.view import View
 from okng.graphs.backbone import SHIPPED, Backbone
 from okng.graphs.features import backbones_alone
+from okng.graphs.foreign_network import Use
 from okng.graphs.known_backbones import KNOWN
-from okng.services.add_backbone import Added, add_backbone, network_of_weights
+from okng.services.add_backbone import Added, add_backbone
+from okng.services.backbone_networks import Network, network_of_weights, networks_of_onnx
 from okng.services.bench import time_calls
 from okng.settings import Settings
 
@@ -36,8 +38,12 @@ class BackboneEntry:
     installed: bool
 
 
-def add(name: str, file: Path, licence: str | None, settings: Settings) -> Added:
+def add(
+    name: str, file: Path, licence: str | None, settings: Settings, use: Use | None = None
+) -> Added:
     """Add a backbone from a file; see `okng.services.add_backbone`.
+
+    `use` says how the network of an ONNX file is used; None for what it says itself.
 
     Raises:
         BadSetting: the name or the kind of the file is none that can be used.
@@ -48,13 +54,8 @@ def add(name: str, file: Path, licence: str | None, settings: Settings) -> Added
     folder.check_free(name)
     if not file.is_file():
         raise BadBackbone(f"{file} is no file")
-    if file.suffix.lower() != ".safetensors":
-        raise BadSetting(
-            f"{file.name} is of no kind that can be added: take a .safetensors file; a pickle "
-            "(.pth, .pt, .bin) can run code, so okng reads none"
-        )
-    network = network_of_weights(file)
-    return add_backbone(name, file, network, licence, installed_runtimes(settings), folder)
+    networks = _networks(file, use)
+    return add_backbone(name, file, networks, licence, installed_runtimes(settings), folder)
 
 
 def remove(name: str, settings: Settings) -> None:
@@ -96,6 +97,20 @@ def entries(
                 )
             )  # fmt: skip
     return found
+
+
+def _networks(file: Path, use: Use | None) -> tuple[Network, ...]:
+    kind = file.suffix.lower()
+    if kind == ".onnx":
+        return networks_of_onnx(file, use or Use())
+    if use is not None:
+        raise BadSetting("how images are taken can be said of an ONNX file alone; leave it away")
+    if kind == ".safetensors":
+        return (network_of_weights(file),)
+    raise BadSetting(
+        f"{file.name} is of no kind that can be added: take a .safetensors or an .onnx file; a "
+        "pickle (.pth, .pt, .bin) can run code, so okng reads none"
+    )
 
 
 def _check_name(name: str) -> None:

@@ -40,7 +40,8 @@ class Backbone:
     """A frozen network that turns an image into features.
 
     `onnx` is a graph with the input `image` (float32 `[N, 3, H, W]`, RGB, 0 to 255) and one output
-    for each of `stages`, from fine to coarse. H and W must be multiples of `multiple`. The image
+    for each of `stages`, from fine to coarse. H and W must be multiples of `multiple`,
+    or be those of `fixed_size` where the network takes no others. The image
     is reflected by `border_px` at each border beforehand, where the network's own zero padding
     would show.
     """
@@ -54,6 +55,7 @@ class Backbone:
     border_px: int
     defaults: BackboneDefaults
     tier: str | None = None
+    fixed_size: tuple[int, int] | None = None
 
     @property
     def card(self) -> BackboneCard:
@@ -124,6 +126,7 @@ def backbone_of(name: str, graph: bytes, card: Mapping[str, Any]) -> Backbone:
     """
     stages = tuple(StageInfo(s["name"], s["stride"], s["channels"]) for s in card["stages"])
     defaults, taken = card["defaults"], card["input"]
+    fixed = taken.get("fixed_size")
     return Backbone(
         name=name,
         onnx=graph,
@@ -139,6 +142,7 @@ def backbone_of(name: str, graph: bytes, card: Mapping[str, Any]) -> Backbone:
             int(defaults["neighbourhood"]),
         ),
         tier=card.get("tier"),
+        fixed_size=None if fixed is None else (int(fixed[0]), int(fixed[1])),
     )
 
 

@@ -81,10 +81,10 @@ class GraphBuilder:
         for node in model.graph.node:
             for output in node.output:
                 names[output] = prefix + output
-        for node in model.graph.node:
+        for number, node in enumerate(model.graph.node):
             twin = onnx.NodeProto()
             twin.CopyFrom(node)
-            twin.name = prefix + node.name
+            twin.name = prefix + (node.name or str(number))
             twin.input[:] = [names[value] if value else "" for value in node.input]
             twin.output[:] = [names[value] if value else "" for value in node.output]
             self._nodes.append(twin)

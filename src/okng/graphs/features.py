@@ -94,6 +94,14 @@ def seen_size(
     strides = [stage.stride for stage in stages]
     if any(max(cell_px, stride) % min(cell_px, stride) for stride in strides):
         raise BadSetting(f"a cell of {cell_px} px does not fit the strides {strides}")
+    if backbone.fixed_size is not None:
+        if any(side % cell_px for side in backbone.fixed_size):
+            rows, columns = backbone.fixed_size
+            raise BadSetting(
+                f"a cell of {cell_px} px does not fit the {columns}x{rows} px that {backbone.name} "
+                "takes"
+            )
+        return backbone.fixed_size
     step = lcm(backbone.multiple, cell_px)
     seen = tuple(step * ((side + step // 2) // step) for side in (height, width))
     if min(seen) < 2 * step:

@@ -1,16 +1,13 @@
 """Refuse graphs that are not what every okng model is: one self-contained ONNX graph."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from okng.domain.errors import BadModel
+from okng.graphs.self_contained import check_self_contained, check_soundness
 
 if TYPE_CHECKING:
     import onnx
-
-LARGEST_GRAPH = 1 << 30
-"""Bytes. ONNX itself ends at 2 GiB."""
 
 _MEND = "export the model again with okng"
 _FLOAT, _UINT8 = 1, 2  # onnx.TensorProto.FLOAT and UINT8
@@ -50,85 +47,10 @@ def check_signature(graph: bytes) -> Signature:
     Raises:
         BadModel: it is anything else.
     """
-    model = _parse(graph)
-    for tensor in _tensors(model.graph):
-        if tensor.external_data or tensor.data_location:
-            raise BadModel(
-                f"the graph keeps {tensor.name or 'a tensor'!r} in another file (external data), "
-                f"which okng refuses: save it as one file, or {_MEND}"
-            )
-    _check_operators(model)
+    model = check_self_contained(graph, _MEND)
     signature = _check_interface(model.graph)
-    _check_soundness(graph)
+    check_soundness(graph, _MEND)
     return signature
-
-
-def _parse(graph: bytes) -> "onnx.ModelProto":
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    if len(graph) > LARGEST_GRAPH:
-        raise BadModel(f"the graph has {len(graph)} bytes; at most {LARGEST_GRAPH} are accepted")
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(graph)
-    except DecodeError as error:
-        raise BadModel(f"the graph is not ONNX, or it is cut off: {_MEND}") from error
-    if not model.graph.node:
-        raise BadModel(f"the graph is not ONNX, or it is empty: {_MEND}")
-    return model
-
-
-def _tensors(graph: "onnx.GraphProto") -> "Iterator[onnx.TensorProto]":
-    """Yield every tensor of the graph and its subgraphs; protobuf itself bounds the depth."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for attribute in (attribute for node in graph.node for attribute in node.attribute):
-        yield from (attribute.t, *attribute.tensors)
-        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-            yield from (sparse.values, sparse.indices)
-    for subgraph in _subgraphs(graph):
-        yield from _tensors(subgraph)
-
-
-def _subgraphs(graph: "onnx.GraphProto") -> "Iterator[onnx.GraphProto]":
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield attribute.g
-            yield from attribute.graphs
-
-
-def _nodes(graph: "onnx.GraphProto") -> "Iterator[onnx.NodeProto]":
-    yield from graph.node
-    for subgraph in _subgraphs(graph):
-        yield from _nodes(subgraph)
-
-
-def _check_operators(model: "onnx.ModelProto") -> None:
-    if model.functions or model.training_info:
-        raise BadModel(
-            f"the graph has local functions or training parts, which are refused: {_MEND}"
-        )
-    domains = {opset.domain for opset in model.opset_import}
-    domains |= {node.domain for node in _nodes(model.graph)}
-    foreign = sorted(domains - {"", "ai.onnx"})
-    if foreign:
-        raise BadModel(
-            f"the graph needs the operator domain {foreign[0][:60]!r}, but okng accepts the "
-            f"default one only, so that every runtime can serve it: {_MEND}"
-        )
-
-
-def _check_soundness(graph: bytes) -> None:
-    import onnx
-
-    try:
-        onnx.checker.check_model(graph, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-        raise BadModel(f"the graph is not valid ONNX ({reason[:200]}): {_MEND}") from error
 
 
 def _check_interface(graph: "onnx.GraphProto") -> Signature:

@@ -1,8 +1,9 @@
-"""Add a backbone: a file of weights or a network in, a backbone that has run here out."""
+"""Add a backbone: a network in, a backbone that has run here out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from math import lcm
 from pathlib import Path
 from typing import Protocol
 
@@ -13,14 +14,9 @@ from okng.domain.arrays import Floats
 from okng.domain.errors import BadBackbone, BadModel, ParityError
 from okng.domain.ports import Runtime, Session
 from okng.graphs.backbone import BackboneDefaults, StageInfo
+from okng.graphs.foreign_network import Foreign, Size
 from okng.graphs.known_backbones import known
-from okng.graphs.vision_transformer import (
-    default_outputs,
-    feature_graph,
-    shape_of,
-    upstream_names,
-)
-from okng.graphs.weights import read_weights
+from okng.services.backbone_networks import Network
 
 TRIAL_SIZES = ((448, 448), (448, 672))
 """Height and width of the images that a new backbone runs on: multiples of 14, 16, 28 and 32."""
@@ -40,16 +36,6 @@ class BackboneStore(Protocol):
 
 
 @dataclass(frozen=True)
-class Network:
-    """A graph that may become a backbone; see `Backbone` for what is not said here."""
-
-    graph: bytes
-    multiple: int
-    border_px: int
-    defaults: BackboneDefaults | None
-
-
-@dataclass(frozen=True)
 class Added:
     """What was added. `path` is where the graph is."""
 
@@ -60,12 +46,13 @@ class Added:
     defaults: BackboneDefaults
     size_bytes: int
     path: Path
+    fixed_size: Size | None
 
 
 def add_backbone(
     name: str,
     file: Path,
-    network: Network,
+    networks: Sequence[Network],
     licence: str | None,
     runtimes: Sequence[Runtime],
     store: BackboneStore,
@@ -75,7 +62,7 @@ def add_backbone(
     Args:
         name: what it will be called.
         file: where it came from.
-        network: what was made of the file.
+        networks: what was made of the file; the first that runs is taken.
         licence: under which it may be used; what is known of the name, unless given.
         runtimes: all that are installed.
         store: where it goes.
@@ -85,10 +72,14 @@ def add_backbone(
         ParityError: the runtimes disagree about it.
     """
     store.check_free(name)
+    network, stages = _first_that_runs(networks, runtimes)
+    multiple = network.multiple or lcm(*(stage.stride for stage in stages))
+    border_px = multiple if network.border_px is None else network.border_px
+    defaults = network.defaults or _defaults(stages, multiple, network)
     fact = known(name)
-    stages = discover(network, runtimes)
-    defaults = network.defaults or _defaults(stages, network.multiple)
-    if fact is not None and set(fact.defaults.stages) <= {stage.name for stage in stages}:
+    if fact is not None and not set(fact.defaults.stages) <= {stage.name for stage in stages}:
+        fact = None  # another network under a known one's name
+    if fact is not None:
         defaults = fact.defaults
     digest = sha256(network.graph).hexdigest()
     licence = licence or (fact.licence if fact else "not stated")
@@ -101,29 +92,18 @@ def add_backbone(
             "file": file.name,
             "sha256": _digest(file),
         },
-        "input": {"multiple": network.multiple, "border_px": network.border_px},
+        "input": {
+            "multiple": multiple,
+            "border_px": border_px,
+            "fixed_size": network.fixed_size,
+        },
         "stages": [asdict(stage) for stage in stages],
         "defaults": asdict(defaults),
         "tier": fact.tier if fact else None,
     }
     path = store.add(name, network.graph, card)
-    return Added(name, digest, licence, stages, defaults, len(network.graph), path)
-
-
-def network_of_weights(file: Path) -> Network:
-    """Build a vision transformer of the DINOv2 family from a safetensors file.
-
-    Raises:
-        BadBackbone: the file holds something else.
-    """
-    weights = upstream_names(read_weights(file))
-    shape = shape_of(weights)
-    outputs = default_outputs(shape.blocks)
-    graph = feature_graph(weights, outputs).SerializeToString(deterministic=True)
-    last = tuple(f"block{number}" for number in outputs[-3:])
-    side = 18 * shape.patch_px
-    defaults = BackboneDefaults(last, shape.patch_px, side, neighbourhood=1)
-    return Network(graph, shape.patch_px, 0, defaults)
+    size = len(network.graph)
+    return Added(name, digest, licence, stages, defaults, size, path, network.fixed_size)
 
 
 def discover(network: Network, runtimes: Sequence[Runtime]) -> tuple[StageInfo, ...]:
@@ -132,17 +112,36 @@ def discover(network: Network, runtimes: Sequence[Runtime]) -> tuple[StageInfo, 
     Raises:
         BadBackbone: it does not run, or an output is no map of features whose size follows the
             image's.
-        ParityError: the runtimes disagree.
+        ParityError: the runtimes disagree, or it does not give what its original gives.
     """
+    sizes = TRIAL_SIZES if network.fixed_size is None else (network.fixed_size,)
     names = [output.name for output in load_model_from_string(network.graph).graph.output]
     try:
+        wanted = _original_maps(network.original, runtimes[0], sizes[0])
         sessions = {runtime.label: runtime.load(network.graph) for runtime in runtimes}
-        first, second = (_trial(sessions, names, *size) for size in TRIAL_SIZES)
+        first, *others = (_trial(sessions, names, *size) for size in sizes)
+        chosen = sessions[runtimes[0].label]
+        _check_batches(chosen, names, *sizes[0])
+        for image, name, maps in wanted:
+            ours = chosen.run({"image": image})[name]
+            _check_same(ours, maps, f"the graph and the file it was made of differ in {name}")
     except BadModel as error:
         raise BadBackbone(f"this network does not run here: {str(error)[:500]}") from error
-    if first != second:
+    if any(other != first for other in others):
         raise BadBackbone("its outputs do not follow the size of the image as maps of features do")
     return tuple(sorted(first, key=lambda stage: stage.stride))
+
+
+def _first_that_runs(
+    networks: Sequence[Network], runtimes: Sequence[Runtime]
+) -> tuple[Network, tuple[StageInfo, ...]]:
+    """Return the first network that can be discovered; the last one's error where none can."""
+    for network in networks[:-1]:
+        try:
+            return network, discover(network, runtimes)
+        except BadBackbone:
+            continue
+    return networks[-1], discover(networks[-1], runtimes)
 
 
 def _trial(
@@ -154,32 +153,73 @@ def _trial(
     (label, first), *others = results.items()
     for other_label, other in others:
         for name in names:
-            apart = np.abs(first[name] - other[name]).max()
-            if not apart <= TOLERANCE * np.abs(first[name]).max():
-                raise ParityError(f"{label} and {other_label} differ in {name} by {apart:.3g}")
+            _check_same(first[name], other[name], f"{label} and {other_label} differ in {name}")
     return [_stage(name, first[name], height, width) for name in names]
+
+
+def _check_batches(session: Session, names: Sequence[str], height: int, width: int) -> None:
+    """Make sure that an image's features do not depend on those that run beside it."""
+    image = _picture(height, width)
+    both = np.concatenate([image[..., ::-1], image])
+    try:
+        together, alone = session.run({"image": both}), session.run({"image": image})
+    except BadModel as error:
+        raise BadBackbone(
+            "it takes one image at a time: export it with the batch's size left open "
+            f"({str(error)[:300]})"
+        ) from error
+    for name in names:
+        if len(together[name]) != len(both):
+            raise BadBackbone(
+                "it takes one image at a time: export it with the batch's size left open"
+            )
+        _check_same(together[name][1:], alone[name], f"images of a batch mix in {name}")
+
+
+def _original_maps(
+    original: Foreign | None, runtime: Runtime, size: Size
+) -> list[tuple[Floats, str, Floats]]:
+    """Run the file that a graph was made of, at its own size; returns image, output and its map."""
+    if original is None:
+        return []
+    image = _picture(*(original.size or size))
+    theirs = runtime.load(original.with_outputs()).run({original.input: original.prepared(image)})
+    return [(image, name, original.as_maps(theirs[name])) for name in original.use.outputs]
+
+
+def _check_same(first: Floats, other: Floats, message: str) -> None:
+    if first.shape != other.shape:
+        raise ParityError(f"{message}: {list(first.shape)} is not {list(other.shape)}")
+    apart = float(np.abs(first - other).max())
+    if not apart <= TOLERANCE * float(np.abs(first).max()):
+        raise ParityError(f"{message} by {apart:.3g}")
 
 
 def _stage(name: str, values: Floats, height: int, width: int) -> StageInfo:
     if values.ndim != 4 or values.shape[0] != 1:
         raise BadBackbone(f"its output {name} has the shape {list(values.shape)}, not [1, C, h, w]")
     _, channels, rows, columns = values.shape
-    if not rows or height % rows or columns * (height // rows) != width or rows < 4:
+    if rows < 4 or height % rows or columns * (height // rows) != width:
         raise BadBackbone(
-            f"its output {name} is {columns} x {rows} for an image of {width} x {height}: no whole "
-            "number of pixels to each place"
+            f"its output {name} is {columns} x {rows} for an image of {width} x {height}: it takes "
+            "4 places a side at least, and a whole number of pixels to each"
         )
     if not np.isfinite(values).all():
         raise BadBackbone(f"its output {name} holds values that are no finite numbers")
     return StageInfo(name, height // rows, channels)
 
 
-def _defaults(stages: Sequence[StageInfo], multiple: int) -> BackboneDefaults:
-    """Choose the stages of middle fineness, where parts' details and their sense are both."""
+def _defaults(stages: Sequence[StageInfo], multiple: int, network: Network) -> BackboneDefaults:
+    """Choose the stages of middle fineness, where parts' details and their sense are both.
+
+    Tokens have looked around already: they are not averaged over their neighbours.
+    """
     middle = [stage for stage in stages if 8 <= stage.stride <= 16] or list(stages[-2:])
     cell_px = max(stage.stride for stage in middle)
-    side_px = multiple * max(2, round(256 / multiple))
-    return BackboneDefaults(tuple(stage.name for stage in middle), cell_px, side_px, 3)
+    side_px = max(network.fixed_size or [multiple * max(2, round(256 / multiple))])
+    is_tokens = network.original is not None and network.original.use.grid is not None
+    names = tuple(stage.name for stage in middle)
+    return BackboneDefaults(names, cell_px, side_px, neighbourhood=1 if is_tokens else 3)
 
 
 def _picture(height: int, width: int) -> Floats:

@@ -59,7 +59,7 @@ class OnnxRuntime:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._config.threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # fatal ones: every error is raised, which says enough
         # Spinning threads take the cores that the other workers need.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

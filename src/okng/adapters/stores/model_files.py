@@ -16,7 +16,8 @@ from okng.domain.calibration import Calibration
 from okng.domain.errors import BadModel
 from okng.domain.model import Manifest, Model
 from okng.domain.product import is_reserved
-from okng.graphs.signature import LARGEST_GRAPH, check_signature
+from okng.graphs.self_contained import LARGEST_GRAPH
+from okng.graphs.signature import check_signature
 
 GRAPH = "model.onnx"
 MANIFEST = "manifest.json"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from okng.interfaces.cli import options
+from okng.interfaces.cli.backbone_options import network_use, say_added
 from okng.interfaces.cli.exit_codes import EPILOG
 from okng.interfaces.cli.output import Output
 from okng.interfaces.cli.reporting import Command, Group
@@ -60,40 +61,63 @@ def list_backbones(
 def add(
     name: Name,
     file: Annotated[
-        Path, typer.Option("--from", metavar="FILE", help="Weights of a DINOv2 (.safetensors).")
+        Path,
+        typer.Option("--from", metavar="FILE", help="Weights (.safetensors) or a network (.onnx)."),
     ],
     licence: Annotated[
         str | None,
         typer.Option("--licence", metavar="TEXT", help="Under which it may be used."),
+    ] = None,
+    output_names: Annotated[
+        list[str] | None,
+        typer.Option("--output", metavar="NAME", help="Take this value's features; repeatable."),
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option("--grid", metavar="RxC", help="Outputs are tokens of so many rows, columns."),
+    ] = None,
+    prefix_tokens: Annotated[
+        int | None,
+        typer.Option("--prefix-tokens", metavar="N", min=0, help="Tokens before the grid's."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="WxH", help="Take images of this size alone."),
+    ] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option("--mean", metavar="R,G,B", help="Subtracted; ImageNet's unless given."),
+    ] = None,
+    std: Annotated[
+        str | None,
+        typer.Option("--std", metavar="R,G,B", help="Divided by; ImageNet's unless given."),
+    ] = None,
+    pixel_range: Annotated[
+        float | None,
+        typer.Option("--pixel-range", metavar="X", help="White before mean and std: 1 or 255."),
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option("--channels", metavar="rgb|bgr", help="Their order; rgb.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", metavar="nchw|nhwc", help="Of the image; nchw.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Add a backbone from a file.
 
     It is built, run on every runtime that is installed, and kept in the data folder. Models that
-    are trained with it hold it themselves.
+    are trained with it hold it themselves. All options but --licence are for ONNX files.
     """
-    from dataclasses import asdict
-
     from okng.bootstrap.backbones import add as add_from
     from okng.settings import read_settings
 
     output = Output(as_json)
-    added = add_from(name, file, licence, read_settings())
-    output.line(f"{added.name} is ready", style="bold green")
-    output.line()
-    stages = [f"{s.name}: {s.channels} channels, every {s.stride} px" for s in added.stages]
-    defaults = added.defaults
-    output.card(
-        [
-            ("Licence", added.licence),
-            ("Stages", stages),
-            ("Default", f"{' + '.join(defaults.stages)} at {defaults.side_px} px"),
-            ("File", f"{added.path} ({added.size_bytes / 1e6:.0f} MB)"),
-        ]
+    use = network_use(
+        output_names, grid, prefix_tokens, size, mean, std, pixel_range, channels, layout
     )
-    output.next_commands([(f"okng train FOLDER --set backbone={added.name}", "use it")])
-    output.document(asdict(added))
+    added = add_from(name, file, licence, read_settings(), use)
+    say_added(output, added)
 
 
 @app.command(cls=Command)
