@@ -21,6 +21,7 @@ class Check(StrEnum):
     BLURRED = "blurred"
     EXPOSURE = "exposure"
     TOO_FEW = "too-few"
+    UNUSUAL = "unusual"
     IDENTICAL = "identical"
     REPEATED = "repeated"
 
@@ -39,6 +40,7 @@ URGENCY: Mapping[Check, Urgency] = {
     Check.DISPUTED: Urgency.LOOK,
     Check.UNREADABLE: Urgency.FIX,
     Check.TOO_FEW: Urgency.KNOW,
+    Check.UNUSUAL: Urgency.KNOW,
     Check.SUSPECTS: Urgency.LOOK,
     Check.SIZES: Urgency.LOOK,
     Check.MODES: Urgency.LOOK,

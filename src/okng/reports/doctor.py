@@ -1,7 +1,7 @@
 """The report of a check-up: one HTML file that needs nothing else, and the same as JSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from okng.version import __version__
 
 MOST_CASES = 12
 """Of each finding, shown as pictures; the JSON has all."""
+MOST_KINDS = 4
+"""Of cases, that are shown one after the other; the worst cases alone where there are more."""
 MOST_IMAGES = 6
 """Of each case."""
 
@@ -31,6 +33,7 @@ TITLES = {
     Check.BLURRED: "Blurred",
     Check.EXPOSURE: "Too bright or too dark",
     Check.TOO_FEW: "What so many parts can promise",
+    Check.UNUSUAL: "The most unusual good images",
     Check.IDENTICAL: "Copies",
     Check.REPEATED: "Parts that are there more than once",
 }
@@ -117,9 +120,21 @@ def summary(diagnosis: Diagnosis) -> str:
 
 
 def _section(finding: Finding, load_image: Callable[[Path], Pixels]) -> _Section:
-    cases = tuple(_shown(case, load_image) for case in finding.cases[:MOST_CASES])
+    cases = tuple(_shown(case, load_image) for case in _spread(finding.cases))
     more = max(0, len(finding.cases) - MOST_CASES)
     return _Section(finding, TITLES[finding.check], cases, more)
+
+
+def _spread(cases: Sequence[Case]) -> list[Case]:
+    """Choose what is shown: of each kind in turn, by the first words of its text."""
+    kinds: dict[str, list[Case]] = {}
+    for case in cases:
+        kinds.setdefault(case.text.partition(",")[0], []).append(case)
+    if len(kinds) > MOST_KINDS:
+        return list(cases[:MOST_CASES])
+    each = -(-MOST_CASES // len(kinds)) if kinds else 0
+    picked = [case for own in kinds.values() for case in own[:each]]
+    return picked[:MOST_CASES]
 
 
 def _shown(case: Case, load_image: Callable[[Path], Pixels]) -> _ShownCase:

@@ -36,7 +36,7 @@ def leaks(survey: Survey, root: Path) -> Finding | None:
         f"{len(found):,} of {counted(tested, 'test image')} {are} that the training images show "
         f"too{files}.",
         "Figures on this test are too good to be true. Split anew, with all images of a part on "
-        "one side: okng doctor --split split.csv",
+        "one side: okng doctor FOLDER --split split.csv",
         tuple(case for _, case in found),
     )
 
@@ -124,7 +124,7 @@ def repeated(survey: Survey, root: Path) -> Finding | None:
         f"{counted(len(groups), 'part')} {chosen(len(groups), 'is', 'are')} there more than once"
         f"{turned}.",
         "A promise needs different parts. A split that keeps a part's images together, and names "
-        "the parts for the training: okng doctor --split split.csv",
+        "the parts for the training: okng doctor FOLDER --split split.csv",
         tuple(cases),
     )
 

@@ -15,6 +15,8 @@ from okng.domain.doctor import Case, Check, Finding, Shown
 from okng.services.calibrate import Wish
 from okng.services.survey import Facts, Survey
 
+MOST_UNUSUAL = 6
+"""Good images that are shown where none is a suspect."""
 SUSPECT_DEVIATIONS = 5.0
 """Robust deviations of the logarithm of the score."""
 BLUR_DEVIATIONS, BLUR_RATIO = 5.0, 0.5
@@ -83,21 +85,34 @@ def too_few(parts: int, wish: Wish) -> Finding | None:
 
 
 def suspects(survey: Survey, scores: Scores, root: Path) -> Finding | None:
-    """Rank the good images that look unlike the other good ones; `scores` is nan elsewhere."""
+    """Rank the good images that look unlike the other good ones; `scores` is nan elsewhere.
+
+    Where none stands out, the most unusual ones are to be seen all the same.
+    """
     scored = np.flatnonzero(np.isfinite(scores) & (scores > 0))
     away = deviations(np.log(scores[scored]), 0.05)
-    ranked = [k for k in np.argsort(-away).tolist() if away[k] > SUSPECT_DEVIATIONS]
-    if not ranked:
+    if not len(scored):
         return None
+    order = np.argsort(-scores[scored], kind="stable").tolist()
+    ranked = [k for k in order if away[k] > SUSPECT_DEVIATIONS]
+    check = Check.SUSPECTS if ranked else Check.UNUSUAL
     usual = float(np.median(scores[scored]))
     cases = []
-    for k in ranked:
+    for k in ranked or order[:MOST_UNUSUAL]:
         ratio = float(scores[scored[k]]) / usual
         text = f"{ratio:.1f} times as unusual as the typical good image"
         cases.append(_alone(survey, root, int(scored[k]), text, ratio))
+    if check is Check.UNUSUAL:
+        return Finding(
+            check,
+            f"None of {counted(len(scored), 'good image')} stands out; the most unusual ones are "
+            "worth a glance.",
+            "If one of them is defective, move it to a folder named by the defect.",
+            tuple(cases),
+        )
     images = counted(len(cases), "good image")
     return Finding(
-        Check.SUSPECTS,
+        check,
         f"{images} {chosen(len(cases), 'looks', 'look')} unlike the other good ones.",
         "Defective parts among the good ones hide their like from the model. Move those that are "
         "defective to a folder named by the defect.",

@@ -1,13 +1,14 @@
 """Lists of images in CSV files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from okng.adapters.datasets import tables
-from okng.adapters.datasets.csv_list import CsvList
+from okng.adapters.datasets.csv_list import CsvList, write_list
 from okng.adapters.datasets.parts import grouping_from
-from okng.domain.dataset import GOOD, Dataset, Split
+from okng.domain.dataset import GOOD, Dataset, Sample, Split
 from okng.domain.errors import BadDataset
 
 
@@ -116,3 +117,29 @@ def test_only_lists_are_read(folder: Path) -> None:
     """A folder and an image are left to others."""
     assert CsvList().read(folder) is None
     assert CsvList().read(folder / "img/a.png") is None
+
+
+def test_what_is_written_is_read(folder: Path) -> None:
+    """A list that okng writes says the same when it is read: splits, parts, several masks."""
+    inside = folder / "img"
+    samples = [
+        Sample(inside / "a.png", GOOD, Split.TRAIN, (), "part-1"),
+        Sample(inside / "b.png", "scratch, deep", Split.TEST, (inside / "m.png", inside / "d.png")),
+        Sample(inside / "c.png", None, Split.TEST),
+    ]
+    dataset = read(folder, write_list(samples, folder))
+    assert [replace(s, path=s.path.resolve()) for s in dataset.samples] == samples
+
+
+def test_a_label_of_digits_is_written_in_words(folder: Path) -> None:
+    """A folder called 7 names a defect; as a label of a list, 7 alone would be refused."""
+    sample = Sample(folder / "img" / "a.png", "7", Split.TEST)
+    assert read(folder, write_list([sample], folder)).samples[0].label == "defect 7"
+
+
+@pytest.mark.parametrize("name", [" a.png", "a.png ", "\udcff.png"])
+def test_names_that_no_list_can_hold_are_refused(folder: Path, name: str) -> None:
+    """Blanks at the ends, and bytes that are no text, would be read as another name."""
+    place = Path(name.removesuffix(" ")) if name.startswith(" ") else folder / name
+    with pytest.raises(BadDataset, match="rename it"):
+        write_list([Sample(place, GOOD, Split.TRAIN)], Path() if name[0] == " " else folder)

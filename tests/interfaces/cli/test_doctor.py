@@ -112,7 +112,7 @@ def test_people_read_it_worst_first(fresh: Okng, sick: Path) -> None:
     """The text names what to fix before what to look at, how to mend it, and the report."""
     done = fresh("doctor", sick)
     assert done.out.index("To fix") < done.out.index("To look at") < done.out.index("To know")
-    assert "okng doctor --split split.csv" in done.out
+    assert "okng doctor FOLDER --split split.csv" in done.out
     assert "Report: " in done.out
 
 

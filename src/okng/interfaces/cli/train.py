@@ -109,6 +109,7 @@ def train(
     box = options.parse_roi(roi)
     from okng.adapters.datasets import read_dataset
     from okng.bootstrap import TrainingOptions, measure_tiers, settled, train_dataset
+    from okng.services.first_look import first_look
     from okng.services.train import CalibrationPlan
     from okng.settings import read_settings
 
@@ -129,6 +130,9 @@ def train(
     dataset = read_dataset(folder, group_pattern)
     wording.say_dataset(output, dataset)
     process, times = read_settings(), []
+    seen = first_look(dataset, process.max_pixels)
+    for text in seen:
+        output.note(text)
     if tier or budget_ms:
         with output.progress() as progress:
             times = measure_tiers(wanted, process, len(dataset.train_good), progress)
@@ -137,8 +141,9 @@ def train(
     with output.progress() as progress:
         training = train_dataset(dataset, product, wanted, process, progress)
     say_training(output, training)
-    output.next_commands(_next(folder, dataset, training))
-    document = {"dataset": wording.dataset_record(dataset), **training_record(training)}
+    output.next_commands(_next(folder, dataset, training, bool(seen)))
+    document = {"dataset": wording.dataset_record(dataset), "first_look": seen}
+    document |= training_record(training)
     output.document(document | ({"tiers": [vars(one) for one in times]} if times else {}))
 
 
@@ -213,8 +218,11 @@ def _learned(training: "Training") -> str:
     return f"{text}, at {manifest.view.width} x {manifest.view.height} px"
 
 
-def _next(folder: Path, dataset: "Dataset", training: "Training") -> list[tuple[str, str]]:
-    """Choose what to type next: an evaluation where there is something to evaluate on."""
+def _next(
+    folder: Path, dataset: "Dataset", training: "Training", in_doubt: bool
+) -> list[tuple[str, str]]:
+    """Choose what to type next: an evaluation where there is something to evaluate on, a check-up
+    where the first look found something."""
     from okng.domain.dataset import Split
     from okng.domain.product import product_name
 
@@ -224,4 +232,7 @@ def _next(folder: Path, dataset: "Dataset", training: "Training") -> list[tuple[
     commands = [(f"okng inspect IMAGE... --model {product}", "judge new parts")]
     if dataset.of(Split.TEST):
         commands.insert(0, (evaluation, "how good it is on the test images, with a report"))
+    if in_doubt:
+        doctor = f"okng doctor {wording.quoted(folder)}"
+        commands.insert(0, (doctor, "what is wrong with these images, with pictures"))
     return commands

@@ -51,6 +51,7 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     """
     from okng.adapters.datasets import read_dataset
     from okng.bootstrap import TrainingOptions, train_dataset
+    from okng.services.first_look import first_look
     from okng.services.training_options import JobOptions
     from okng.settings import Settings
 
@@ -74,10 +75,11 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     folder, within = Path(str(request["folder"])), Path(str(request["within"]))
     dataset = read_dataset(folder, chosen.group_pattern, within)
     speaker.say(note=f"{counted(len(dataset.train_good), 'good image')}, read as {dataset.layout}")
-    for note in dataset.notes:
+    settings = Settings(**given)
+    for note in (*dataset.notes, *first_look(dataset, settings.max_pixels)):
         speaker.say(note=note)
     product = str(request["product"])
-    training = train_dataset(dataset, product, options, Settings(**given), speaker)
+    training = train_dataset(dataset, product, options, settings, speaker)
     for refused in training.refused:
         speaker.say(note=f"refused {refused.path.name}: {refused.reason}")
     calibration = training.model.manifest.calibration
