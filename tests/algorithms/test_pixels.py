@@ -459,3 +459,26 @@ def test_mask_that_hides_everything_is_refused() -> None:
     """Nothing left to inspect is a mistake, and is said."""
     with pytest.raises(BadSetting, match="hides everything"):
         px.mask_png_from(np.zeros((8, 8), bool), 4, 4)
+
+
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_size_by_the_header_is_that_of_the_decoded(
+    tmp_path: Path, fmt: str, orientation: int
+) -> None:
+    """Width and height are those of the upright image, without decoding it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "image"
+    Image.fromarray(noise(20, 30, 3)).save(path, fmt, exif=exif)
+    height, width = px.decode_file(path).shape[:2]
+    assert px.read_size(path) == (width, height)
+
+
+def test_size_of_what_is_no_image(tmp_path: Path) -> None:
+    """What has no size is refused with its name."""
+    (tmp_path / "text.png").write_text("no image")
+    for name, said in (("text.png", "not a JPEG"), ("gone.png", "cannot be read"), ("", "plain")):
+        with pytest.raises(BadImage, match=said) as refused:
+            px.read_size(tmp_path / name)
+        assert str(refused.value).startswith(str(tmp_path / name))

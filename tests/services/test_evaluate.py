@@ -237,6 +237,29 @@ def test_empty_masks_are_left_out_and_counted() -> None:
     assert (pixels.empty_mask, pixels.images) == (1, 6)
 
 
+def test_defects_of_a_few_pixels_count() -> None:
+    """In a large image a defect between the pixels of the grid is judged where it lies."""
+    manifest = replace(MANIFEST, map_height=300, map_width=300)
+    samples = [_sample("a.png", "good"), _sample("h1.png", "hole", "m1.png")]
+
+    def mask(path: object) -> np.ndarray:
+        marked = np.zeros((4000, 4000), np.bool_)
+        marked[2001:2004, 1001:1004] = True
+        return marked
+
+    def inspect(sample: Sample) -> Inspection:
+        hot = np.zeros((300, 300), np.float32)
+        if sample.label == "hole":
+            hot[149:152, 74:77] = 1
+        found = _inspection(sample, 0.9, hot)
+        return replace(found, image_width=4000, image_height=4000)
+
+    pixels = evaluate(inspect, samples, manifest, CALIBRATION, mask).pixels
+    assert pixels is not None
+    assert (pixels.empty_mask, pixels.components, pixels.longest_side_px) == (0, 1, 300)
+    assert pixels.auroc == pytest.approx(1, abs=1e-3)
+
+
 def test_no_masks_no_pixel_figures() -> None:
     """Without any mask there are no pixel figures at all."""
     assert _run([s for s in SAMPLES if not s.masks]).pixels is None

@@ -405,7 +405,9 @@ def test_images_smaller_than_the_region_are_refused(
 class OneGraph(MeanPart):
     """A detector that cannot be cross-fitted."""
 
-    def train(self, images: Images, folds: object, progress: Progress) -> Trained:
+    def train(
+        self, images: Images, folds: object, progress: Progress, take_map: object = None
+    ) -> Trained:
         return super().train(images, None, progress)
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime
+from okng.domain.arrays import Floats
 from okng.domain.errors import BadModel
-from okng.domain.ports import Images, Progress, Trained
+from okng.domain.ports import Images, Progress, TakeMap, Trained, ignore_map
 from okng.graphs.builder import GraphBuilder
 from okng.testing.detectors import (
     DetectorTrial,
@@ -16,6 +17,7 @@ from okng.testing.detectors import (
     cross_fits_every_image,
     cross_fits_without_the_fold,
     finds_the_defect,
+    hands_over_cross_fitted_maps,
     has_the_signature,
     honours_the_mask,
     is_deterministic,
@@ -30,7 +32,13 @@ from okng.testing.models import tiny_graph
 class Leaky(MeanPart):
     """Scores each image with the graph that saw all of them."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         trained = super().train(images, None, progress)
         if folds is None:
             return trained
@@ -42,51 +50,106 @@ class Leaky(MeanPart):
 class Restless(MeanPart):
     """Learns from a random half of the images, with a seed of its own each time."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         half = np.random.default_rng().permutation(len(images))[: len(images) // 2]
         some = ArrayImages([images[int(i)] for i in half], images.inspected)
         trained = super().train(some, None, progress)
-        return replace(trained, cross_fitted=super().train(images, folds, progress).cross_fitted)
+        return replace(
+            trained, cross_fitted=super().train(images, folds, progress, take_map).cross_fitted
+        )
 
 
 class Blind(MeanPart):
     """Looks behind the mask."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         everywhere = ArrayImages([images[i] for i in range(len(images))])
-        return super().train(everywhere, folds, progress)
+        return super().train(everywhere, folds, progress, take_map)
 
 
 class Forgetful(MeanPart):
     """Has no score for the last image."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
-        trained = super().train(images, folds, progress)
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
+        trained = super().train(images, folds, progress, take_map)
         scores = trained.cross_fitted
         return trained if scores is None else replace(trained, cross_fitted=scores[:-1])
+
+
+class Secretive(MeanPart):
+    """Keeps the last image's map to itself."""
+
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
+        def take(index: int, anomaly_map: Floats) -> None:
+            if index < len(images) - 1:
+                take_map(index, anomaly_map)
+
+        return super().train(images, folds, progress, take)
 
 
 class Mute(MeanPart):
     """Tells no progress."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
-        return super().train(images, folds, lambda stage, done, total: None)
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
+        return super().train(images, folds, lambda stage, done, total: None, take_map)
 
 
 class Talkative(MeanPart):
     """States facts that are not plain."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
-        return replace(super().train(images, folds, progress), facts={"shape": (1, 2)})
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
+        return replace(super().train(images, folds, progress, take_map), facts={"shape": (1, 2)})
 
 
 class Rewritten(MeanPart):
     """Changes what the graph puts out; see `change`."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         import onnx
 
-        trained = super().train(images, folds, progress)
+        trained = super().train(images, folds, progress, take_map)
         graph = GraphBuilder("rewritten")
         height, width = images.inspected.shape
         image = graph.input("image", "uint8", ("N", height, width, 3))
@@ -140,6 +203,7 @@ def test_an_honest_detector_passes(runtime: OnnxRuntime) -> None:
         (Restless, is_deterministic, "two trainings must give the same graph"),
         (Blind, honours_the_mask, "must be 0 where the mask hides"),
         (Forgetful, cross_fits_every_image, "12 cross-fitted scores"),
+        (Secretive, hands_over_cross_fitted_maps, "every image's cross-fitted map"),
         (Mute, tells_progress_and_facts, "progress must be told"),
         (Talkative, tells_progress_and_facts, "plain numbers and texts"),
         (Clamped, scores_are_raw, "clamped"),
@@ -161,9 +225,15 @@ def test_a_detector_that_breaks_a_rule_fails(
 class Foreign(MeanPart):
     """Makes a graph of its own taste."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         graph = tiny_graph(64, 64).replace(b"anomaly_map", b"anomaly_mop")
-        return replace(super().train(images, folds, progress), graph=graph)
+        return replace(super().train(images, folds, progress, take_map), graph=graph)
 
 
 def test_a_graph_of_another_signature_is_refused(runtime: OnnxRuntime) -> None:

@@ -34,6 +34,8 @@ FORMATS = "JPEG, PNG, BMP, TIFF or WebP"
 _BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest that an uncompressed image needs
 _SMALL = 16 * 2**20  # bytes that are read at once, and that a file may have beside its pixels
 _ORIENTATION = 0x0112
+_LYING = (5, 6, 7, 8)
+"""Orientations in which width and height change places."""
 _BITS_PER_SAMPLE = 258
 
 # What Pillow's plugins were seen to raise, or may, on damaged files.
@@ -143,6 +145,28 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
     if max(status.st_size, len(data)) > most:
         raise BadImage(f"{path}: larger than the {limit:,} bytes it can need; save it again")
     return data
+
+
+def read_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height of an image file, upright, by its header alone.
+
+    Raises:
+        BadImage: missing, not a plain file, not readable, or as `check_header`; names the file.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BadImage(f"{path}: not a plain file; name an image file")
+        with path.open("rb") as file:
+            image = _open_header(file, max_pixels)
+            width, height = image.size
+            # Of a TIFF, Pillow gives the size upright.
+            is_turned = not isinstance(image, TiffImageFile) and _orientation(image) in _LYING
+            return (height, width) if is_turned else (width, height)
+    except OSError as error:
+        raise BadImage(f"{path}: cannot be read ({error.strerror or error})") from error
+    except BadImage as error:
+        said = str(error)
+        raise BadImage(said if said.startswith(str(path)) else f"{path}: {said}") from error
 
 
 def _pixels_of(file: BinaryIO, path: Path, max_pixels: int) -> int:
@@ -384,13 +408,17 @@ def _rgb(image: ImageFile) -> Pixels:
         ) from error
 
 
-def _upright(array: Array, image: ImageFile) -> Array:
-    """Turn `[H, W, ...]` as the EXIF orientation (1 to 8) says."""
+def _orientation(image: ImageFile) -> object:
     try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        return image.getexif().get(_ORIENTATION, 1)
     except _PILLOW_RAISES as error:
         raise BadImage(f"its EXIF data is damaged ({error}); save it without") from error
-    if orientation in (5, 6, 7, 8):
+
+
+def _upright(array: Array, image: ImageFile) -> Array:
+    """Turn `[H, W, ...]` as the EXIF orientation (1 to 8) says."""
+    orientation = _orientation(image)
+    if orientation in _LYING:
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]

@@ -24,7 +24,7 @@ from okng.bootstrap.judging import (
     write_report,
 )
 from okng.bootstrap.tiers import TIERS, TierTime, measure_tiers, settled
-from okng.bootstrap.training import train, train_dataset
+from okng.bootstrap.training import train, train_dataset, training_advice
 from okng.bootstrap.training_options import DEFAULT_SIZE, TrainingOptions, make_view
 
 __all__ = [
@@ -55,5 +55,6 @@ __all__ = [
     "store",
     "train",
     "train_dataset",
+    "training_advice",
     "write_report",
 ]

@@ -1,6 +1,6 @@
 """Build what the settings name: the store of models, runtimes, and plug-ins with their settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -30,17 +30,27 @@ def backbones(settings: Settings) -> Backbones:
 
 @dataclass(frozen=True)
 class BuiltDetector:
-    """A detector with its settings, completed, and the backbones that it stands on."""
+    """A detector with its settings, completed, and the backbones that it stands on.
+
+    `tiles` are the settings of the tiles through which it looks, if it does.
+    """
 
     detector: Detector
     config: Any
     backbones: tuple[Backbone, ...]
+    tiles: Any = None
+
+    def plain_config(self) -> dict[str, object]:
+        """Return all settings as plain values, those of the tiles as `tile`."""
+        values: dict[str, object] = self.config.model_dump(mode="json")
+        if self.tiles is not None:
+            values["tile"] = self.tiles.model_dump(mode="json")
+        return values
 
     @property
     def size(self) -> tuple[int, int]:
         """Return the width and height of the graph's input, unless somebody says otherwise."""
-        side = max((one.defaults.side_px for one in self.backbones), default=_SIDE_PX)
-        return side, side
+        return _usual_size(self.backbones)
 
 
 def build_detector(
@@ -60,6 +70,22 @@ def build_detector(
     config = config.completed(shelf)
     used = tuple(shelf.load(network.backbone) for network in config.networks)
     return BuiltDetector(detector_class(config, runtime, shelf), config, used)
+
+
+def usual_size(name: str, values: Mapping[str, object], settings: Settings) -> tuple[int, int]:
+    """Return the width and height at which a detector looks at images unless told otherwise.
+
+    Raises:
+        BadSetting: there is no such detector, setting or backbone.
+    """
+    config, shelf = build_config(name, values, settings), backbones(settings)
+    networks = config.networks if isinstance(config, StandsOnBackbones) else ()
+    return _usual_size([shelf.load(network.backbone) for network in networks])
+
+
+def _usual_size(used: Sequence[Backbone]) -> tuple[int, int]:
+    side = max((one.defaults.side_px for one in used), default=_SIDE_PX)
+    return side, side
 
 
 def build_config(name: str, values: Mapping[str, object], settings: Settings) -> Any:

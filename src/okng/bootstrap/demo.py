@@ -47,7 +47,11 @@ def render_demo(
     place = (folder or settings.home / "demo" / "flange").absolute()
     config = MachinedPartConfig(seed=seed)
     counts = {"good": good, "test_good": DEMO_TEST_GOOD, "per_defect": DEMO_PER_DEFECT}
-    wanted = {"okng": DEMO_EDITION, **config.model_dump(mode="json"), **counts}
+    wanted = {
+        "okng": DEMO_EDITION,
+        **config.model_dump(mode="json", exclude={"defect_scale"}),
+        **counts,
+    }
     made = place / ".okng-demo.json"
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         if made.is_file() and made.read_text("utf-8") == json.dumps(wanted):

@@ -206,6 +206,8 @@ def bench(
 
 def _backbones_of(manifest: Manifest, settings: Settings) -> bytes | None:
     """Return a model's backbones as a graph of their own; None where one is not there any more."""
+    if "tile" in manifest.config:  # the whole of a large image at once would take all memory
+        return None
     shelf, used = backbones(settings), {}
     for card in manifest.backbones:
         if card.name not in shelf.names():

@@ -99,7 +99,7 @@ def chosen_tier(
     if options.tier is None and options.budget_ms is None:
         return options
     times: list[TierTime] = []
-    if options.budget_ms is not None:
+    if options.budget_ms is not None and options.tile is None:
         times = measure_tiers(options, settings, images, progress)
     return settled(options, times, settings)
 
@@ -118,6 +118,10 @@ def settled(
             f"a tier chooses the detector: leave out the tier and the budget, or {options.detector}"
         )
     name, budget_ms = options.tier, options.budget_ms
+    if budget_ms is not None and options.tile is not None:
+        raise BadSetting(
+            "a budget cannot be kept through tiles, of which a large image has many: name the tier"
+        )
     if name is None:
         name = best_within(times, budget_ms or 0)
     wanted = in_tier(options, name)

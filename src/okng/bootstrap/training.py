@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from okng.adapters.datasets import read_dataset
-from okng.bootstrap.building import build_detector, installed_runtimes, store
+from okng.bootstrap.building import build_detector, installed_runtimes, store, usual_size
 from okng.bootstrap.tiers import chosen_tier
+from okng.bootstrap.tiling import build_in_tiles, seen_size, tiling_advice
 from okng.bootstrap.training_options import TrainingOptions, make_view
 from okng.domain.dataset import Dataset
 from okng.domain.ports import Progress, silent
@@ -55,14 +56,19 @@ def train_dataset(
     options = chosen_tier(options, settings, len(dataset.train_good), progress)
     runtimes = installed_runtimes(settings)
     values = {"seed": options.seed, **options.config}
-    built = build_detector(options.detector, values, runtimes[0], settings)
+    if options.tile is None:
+        built = build_detector(options.detector, values, runtimes[0], settings)
+        size = built.size
+    else:
+        built = build_in_tiles(options.detector, values, options.tile, runtimes[0], settings)
+        size = seen_size(dataset, options.roi, settings.max_pixels) or built.size
     plan = TrainingPlan(
         product=product,
         detector_name=options.detector,
         detector=built.detector,
-        config=built.config.model_dump(mode="json"),
+        config=built.plain_config(),
         backbones=tuple(one.card for one in built.backbones),
-        view=make_view(options, settings, built.size, dataset.train_good),
+        view=make_view(options, settings, size, dataset.train_good),
         wish=options.wish,
         calibration=options.calibration,
         seed=options.seed,
@@ -70,3 +76,11 @@ def train_dataset(
         group_pattern=options.group_pattern,
     )
     return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
+
+
+def training_advice(dataset: Dataset, options: TrainingOptions, settings: Settings) -> str | None:
+    """Return what its user should hear before a training on large images; None: nothing."""
+    if options.tile is not None or options.size is not None:
+        return None
+    size = usual_size(options.detector, options.config, settings)
+    return tiling_advice(dataset, options.roi, size, settings.max_pixels)

@@ -8,7 +8,7 @@ from okng.algorithms.pixels import decode_file, decode_mask, mask_png_from, read
 from okng.domain.arrays import Mask
 from okng.domain.dataset import Sample
 from okng.domain.errors import BadImage, BadSetting
-from okng.domain.view import LONGEST_SIDE_PX, Box, View
+from okng.domain.view import LONGEST_SIDE_PX, LONGEST_TILED_SIDE_PX, Box, View
 from okng.services.calibrate import Wish
 from okng.services.train import CalibrationPlan
 from okng.settings import Settings
@@ -22,9 +22,11 @@ class TrainingOptions:
 
     `size` is (width, height) of the graph's input in pixels, the backbone's own unless given.
     `tier` chooses detector and backbones by name, `budget_ms` the most accurate tier that takes no
-    longer for one image on this machine; `detector` then stays as it is. `roi` is in pixels of the
-    original image; `mask` is an image file, black where nothing is inspected. `config` holds
-    settings of the detector by name.
+    longer for one image on this machine; `detector` then stays as it is. `tile` holds settings of
+    `okng.detectors.tiled.TiledConfig` by name, as in `{"tile_px": 512}`: then images are looked at
+    through tiles, and in their own size unless `size` is given. `roi` is in pixels of the original
+    image; `mask` is an image file, black where nothing is inspected. `config` holds settings of the
+    detector by name.
     """
 
     detector: str = "memory"
@@ -32,6 +34,7 @@ class TrainingOptions:
     budget_ms: float | None = None
     config: Mapping[str, object] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    tile: Mapping[str, object] | None = None
     roi: Box | None = None
     mask: Path | None = None
     wish: Wish = field(default_factory=Wish)
@@ -55,10 +58,9 @@ def make_view(
         BadSetting: the size is none, or the mask is of another size than the images.
     """
     width, height = options.size or size
-    if not (1 <= width <= LONGEST_SIDE_PX and 1 <= height <= LONGEST_SIDE_PX):
-        raise BadSetting(
-            f"{width} x {height} cannot be a size: sides have 1 to {LONGEST_SIDE_PX} pixels"
-        )
+    longest = LONGEST_SIDE_PX if options.tile is None else LONGEST_TILED_SIDE_PX
+    if not (1 <= width <= longest and 1 <= height <= longest):
+        raise BadSetting(f"{width} x {height} cannot be a size: sides have 1 to {longest} pixels")
     mask_png = None
     if options.mask is not None:
         mask = decode_mask(read(options.mask, settings.max_pixels), settings.max_pixels)

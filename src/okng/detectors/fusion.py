@@ -17,7 +17,7 @@ from okng.detectors.head_training import Learned
 from okng.detectors.memory import Memory, MemoryConfig
 from okng.domain.arrays import Array, Mask, Scores
 from okng.domain.errors import BadSetting
-from okng.domain.ports import Images, Progress, Runtime, Trained
+from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
 from okng.graphs.backbone import SHIPPED, Backbones
 from okng.graphs.fusion import MapScale, fused_maps, join_members
 from okng.graphs.heads import MapScoring
@@ -94,7 +94,13 @@ class Fusion:
         self._runtime = runtime
         self._backbones = backbones
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         """Train every member, and normalise its map; see `okng.domain.ports.Detector`."""
         if len(images) < 2:
             raise BadSetting(
@@ -110,7 +116,7 @@ class Fusion:
         ]
         maps = _Maps(learned, self._config.score_share)
         graph = join_members([(one.features, one.head) for one in learned], maps.fused())
-        scores = None if folds is None else maps.cross_fitted(dealt, self._runtime)
+        scores = None if folds is None else maps.cross_fitted(dealt, self._runtime, take_map)
         facts = {
             f"{name}_{number}": value
             for number, one in enumerate(learned, start=1)
@@ -155,14 +161,16 @@ class _Maps:
             scales.append(_scale(maps[:, cells]))
         return fused_maps(scales, self._cells, self._scoring)
 
-    def cross_fitted(self, folds: Sequence[int], runtime: Runtime) -> Scores:
+    def cross_fitted(self, folds: Sequence[int], runtime: Runtime, take_map: TakeMap) -> Scores:
         """Return each image's score, float64 `[n]`; its own fold has no share in the scales."""
         scores = np.full(len(folds), np.nan)
         for fold in sorted(set(folds)):
             session = runtime.load(self.fused(fold).SerializeToString())
             for i in (i for i, other in enumerate(folds) if other == fold):
                 inputs = {f"map_{n}": one.maps[i][None] for n, one in enumerate(self._fitted)}
-                scores[i] = float(session.run(inputs)["score"][0])
+                outputs = session.run(inputs)
+                scores[i] = float(outputs["score"][0])
+                take_map(i, outputs["anomaly_map"][0])
         return scores
 
 

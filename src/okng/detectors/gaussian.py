@@ -15,7 +15,7 @@ from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells
 from okng.detectors.head_training import Learned, train_head
 from okng.domain.arrays import Array, Floats, Mask
 from okng.domain.errors import BadSetting
-from okng.domain.ports import Images, Progress, Runtime, Trained
+from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
 from okng.graphs.backbone import SHIPPED, Backbones
 from okng.graphs.heads import gaussian_head
 
@@ -70,9 +70,15 @@ class Gaussian:
         self._runtime = runtime
         self._backbones = backbones
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         """Estimate the Gaussians; see `okng.domain.ports.Detector`."""
-        return self.learn(images, folds, progress).trained()
+        return self.learn(images, folds, progress).trained(take_map)
 
     def learn(
         self,

@@ -16,7 +16,16 @@ from threadpoolctl import threadpool_limits
 from okng.detectors.images import Copy, WithCopies
 from okng.detectors.temporary_files import append
 from okng.domain.arrays import Floats, Mask, Scores
-from okng.domain.ports import Images, Progress, Runtime, Session, Trained, silent
+from okng.domain.ports import (
+    Images,
+    Progress,
+    Runtime,
+    Session,
+    TakeMap,
+    Trained,
+    ignore_map,
+    silent,
+)
 from okng.graphs.features import Features
 from okng.graphs.heads import join
 
@@ -66,9 +75,11 @@ class Learned:
     fitted: CrossFitted | None
     facts: Mapping[str, float | int | str]
 
-    def trained(self) -> Trained:
-        """Return the whole model."""
+    def trained(self, take_map: TakeMap = ignore_map) -> Trained:
+        """Return the whole model; cross-fitted maps are handed to `take_map`."""
         graph = join(self.features, self.head).SerializeToString(deterministic=True)
+        for index, anomaly_map in enumerate(() if self.fitted is None else self.fitted.maps):
+            take_map(index, anomaly_map)
         return Trained(
             bytes(graph), None if self.fitted is None else self.fitted.scores, self.facts
         )

@@ -96,16 +96,31 @@ class Trained:
     facts: Mapping[str, float | int | str]
 
 
+TakeMap = Callable[[int, Floats], None]
+"""Is handed an image's index and its raw anomaly map, float32 `[h, w]`."""
+
+
+def ignore_map(index: int, anomaly_map: Floats) -> None:
+    """Let a map go."""
+
+
 class Detector(Protocol):
     """How a model is trained."""
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         """Learn from good images.
 
         Args:
             images: all of them good, at the size of the view.
             folds: the fold of each image, to cross-fit; None to train one graph on all.
             progress: is told how far the work is.
+            take_map: is handed each image's cross-fitted map, once, in any order.
 
         Raises:
             BadSetting: the configuration does not fit the images.

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 LONGEST_SIDE_PX = 4096
 """Of a view: work and memory grow with its area, and so would a wrong figure."""
+LONGEST_TILED_SIDE_PX = 16384
+"""The same where the view is looked at through tiles, a few at a time."""
 
 
 @dataclass(frozen=True)

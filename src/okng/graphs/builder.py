@@ -11,7 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 18
 IR_VERSION = 9
 
-_TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
+_TYPES = {
+    "uint8": TensorProto.UINT8,
+    "float32": TensorProto.FLOAT,
+    "int64": TensorProto.INT64,
+    "bool": TensorProto.BOOL,
+}
 
 Shape = Sequence[int | str]
 
@@ -20,15 +25,17 @@ class GraphBuilder:
     """Collects nodes and constants; `build` checks them and returns a model.
 
     Values are referred to by name. Names are counted up in the order of the calls, so equal calls
-    give equal bytes.
+    give equal bytes. `prefix` keeps a loop's names apart from those of the graph around it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, prefix: str = "") -> None:
         self._name = name
+        self._prefix = prefix
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
+        self._around: dict[str, tuple[str, ...]] = {}
         self._count = 0
 
     def input(self, name: str, dtype: str, shape: Shape) -> str:
@@ -54,12 +61,28 @@ class GraphBuilder:
         self._nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
         return name
 
-    def highest(self, values: str, count: int) -> str:
-        """Add the `count` highest values of `[N, n]`; returns the name of `[N, count]`."""
+    def highest(self, values: str, count: int, axis: int = 1) -> str:
+        """Keep the `count` highest values along an axis, falling."""
         name = self._fresh("topk")
         outputs = [name, f"{name}_indices"]
         inputs = [values, self.ints(count)]
-        self._nodes.append(helper.make_node("TopK", inputs, outputs, name=name, axis=1))
+        self._nodes.append(helper.make_node("TopK", inputs, outputs, name=name, axis=axis))
+        return name
+
+    def loop(self, trips: str, body: "GraphBuilder", around: Sequence[str]) -> str:
+        """Run `body` so many times; returns the name of its results, one behind the other.
+
+        Args:
+            trips: int64, how many times.
+            body: takes the number of the trip (int64) and a condition (bool), and gives the
+                condition and one result, in this order.
+            around: the values of this graph that it uses.
+        """
+        name = self._fresh("loop")
+        graph = body._graph()
+        node = helper.make_node("Loop", [trips, ""], [name], name=name, body=graph)
+        self._around[name] = tuple(around)
+        self._nodes.append(node)
         return name
 
     def splice(self, model: onnx.ModelProto, inputs: Mapping[str, str]) -> dict[str, str]:
@@ -92,11 +115,8 @@ class GraphBuilder:
 
     def build(self) -> onnx.ModelProto:
         """Return the model of all that the outputs need, checked."""
-        nodes, used = self._needed()
-        constants = [tensor for tensor in self._constants if tensor.name in used]
-        graph = helper.make_graph(nodes, self._name, self._inputs, self._outputs, constants)
         model = helper.make_model(
-            graph,
+            self._graph(),
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
             producer_name="okng",
@@ -104,16 +124,21 @@ class GraphBuilder:
         onnx.checker.check_model(model)
         return model
 
+    def _graph(self) -> onnx.GraphProto:
+        nodes, used = self._needed()
+        constants = [tensor for tensor in self._constants if tensor.name in used]
+        return helper.make_graph(nodes, self._name, self._inputs, self._outputs, constants)
+
     def _needed(self) -> tuple[list[onnx.NodeProto], set[str]]:
         """Return the nodes on a path to an output, in order, and the values that they use."""
         used = {value.name for value in self._outputs}
         nodes = []
         for node in reversed(self._nodes):
             if used.intersection(node.output):
-                used.update(node.input)
+                used.update(node.input, self._around.get(node.name, ()))
                 nodes.append(node)
         return nodes[::-1], used
 
     def _fresh(self, stem: str) -> str:
         self._count += 1
-        return f"{stem}_{self._count}"
+        return f"{self._prefix}{stem}_{self._count}"

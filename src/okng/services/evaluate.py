@@ -92,7 +92,9 @@ def evaluate(
     labelled = [sample for sample in samples if sample.label is not None]
     base = root or _common_root(labelled)
     labelled, known = _unseen(labelled, manifest, digest)
-    pixels = _Pixels(labelled, manifest.view.roi, load_mask)
+    # A map of more cells, as of a large image in tiles, is judged cell by cell.
+    finest = max(LONGEST_SIDE_PX, manifest.map_height, manifest.map_width)
+    pixels = _Pixels(labelled, manifest.view.roi, load_mask, finest)
     seen = []
     for done, sample in enumerate(labelled, start=1):
         inspection = inspect(sample)
@@ -171,13 +173,17 @@ class _Pixels:
     """Sets maps against masks, at one bounded resolution for all images."""
 
     def __init__(
-        self, samples: Sequence[Sample], roi: Box | None, load_mask: Callable[[MaskSource], Mask]
+        self,
+        samples: Sequence[Sample],
+        roi: Box | None,
+        load_mask: Callable[[MaskSource], Mask],
+        finest: int,
     ) -> None:
         self.wanted = any(sample.masks for sample in samples)
         self.notes: list[str] = []
         self._roi = roi
         self._load_mask = load_mask
-        self._longest = longest_side(len(samples), PIXEL_CAPACITY, LONGEST_SIDE_PX)
+        self._longest = longest_side(len(samples), PIXEL_CAPACITY, finest)
         self._scores = PixelScores(len(samples) * self._longest**2 if self.wanted else 0)
         self._images = self._without_mask = self._empty_mask = 0
 
@@ -222,12 +228,19 @@ class _Pixels:
 
 
 def _on_grid(mask: Mask, size: tuple[int, int], box: Box, height: int, width: int) -> Mask:
-    """Bring a mask to the size of its image, cut the region of interest, resize by nearest."""
+    """Bring a mask to the size of its image, cut the region of interest, resize by nearest.
+
+    A defect so small that it falls between the pixels of the grid takes each that it touches.
+    """
     grey = mask.astype(np.uint8)
     if grey.shape != size:
         grey = np.asarray(cv2.resize(grey, size[::-1], interpolation=cv2.INTER_NEAREST))
     part = grey[box.y : box.y + box.height, box.x : box.x + box.width]
-    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
+    nearest = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
+    if nearest.any() or not part.any():
+        return nearest
+    covered = cv2.resize(part.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(covered) > 0
 
 
 def _result(sample: Sample, inspection: Inspection, base: Path) -> ImageResult:

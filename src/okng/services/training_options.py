@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from okng.domain.errors import BadRequest, BadSetting
-from okng.domain.view import LONGEST_SIDE_PX, Box
+from okng.domain.view import LONGEST_TILED_SIDE_PX, Box
 from okng.services.calibrate import Wish
 from okng.services.train import CalibrationPlan
 
@@ -19,7 +19,9 @@ class JobOptions:
     """What may be chosen for a training job; everything has the default of `okng train`.
 
     `tier` or `budget_ms` stand for a detector with its settings. `size` is (width, height) of the
-    graph's input, the backbone's own unless given; `roi` is in pixels of the original image.
+    graph's input, the backbone's own unless given; `tile` holds the settings of tiles (`tile_px`,
+    `stride_px`, ...), through which large images are looked at; `roi` is in pixels of the original
+    image.
     """
 
     detector: str = "memory"
@@ -27,6 +29,7 @@ class JobOptions:
     budget_ms: float | None = None
     config: Mapping[str, object] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    tile: Mapping[str, object] | None = None
     roi: Box | None = None
     max_overkill: float = 0.01
     confidence: float = 0.95
@@ -72,8 +75,12 @@ def _text(name: str, value: object) -> str:
 
 def _settings(name: str, value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise BadRequest(f"{name} must hold the detector's settings by name")
+        raise BadRequest(f"{name} must hold settings by name")
     return dict(value)
+
+
+def _tile(name: str, value: object) -> Mapping[str, object] | None:
+    return None if value is None else _settings(name, value)
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:
@@ -99,7 +106,7 @@ def _size(name: str, value: object) -> tuple[int, int] | None:
         return None
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise BadRequest(f"{name} must be [width, height] in pixels")
-    width, height = (_whole(name, side, 1, LONGEST_SIDE_PX) for side in value)
+    width, height = (_whole(name, side, 1, LONGEST_TILED_SIDE_PX) for side in value)
     return width, height
 
 
@@ -139,6 +146,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "budget_ms": lambda name, value: None if value is None else _positive(name, value),
     "config": _settings,
     "size": _size,
+    "tile": _tile,
     "roi": _roi,
     "max_overkill": _number,
     "confidence": _number,

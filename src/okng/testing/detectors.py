@@ -18,7 +18,17 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from okng.domain.arrays import Floats, Mask, Pixels, Scores
-from okng.domain.ports import Detector, Images, Progress, Runtime, Session, Trained, silent
+from okng.domain.ports import (
+    Detector,
+    Images,
+    Progress,
+    Runtime,
+    Session,
+    TakeMap,
+    Trained,
+    ignore_map,
+    silent,
+)
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.signature import Signature, check_signature
 from okng.testing.images import ArrayImages, defect_box, good_parts, with_defect
@@ -56,10 +66,11 @@ class DetectorTrial:
         folds: Sequence[int] | None = FOLDS,
         inspected: Mask | None = None,
         progress: Progress = silent,
+        take_map: TakeMap = ignore_map,
     ) -> Trained:
         """Train a detector that was made anew."""
         images = ArrayImages(pixels, inspected)
-        return self._make(self._runtime).train(images, folds, progress)
+        return self._make(self._runtime).train(images, folds, progress, take_map)
 
     def load(self, trained: Trained) -> Session:
         return self._runtime.load(trained.graph)
@@ -184,6 +195,31 @@ def cross_fits_every_image(trial: DetectorTrial) -> None:
     )
 
 
+def hands_over_cross_fitted_maps(trial: DetectorTrial) -> None:
+    """Each image's cross-fitted map is handed over once, and is what its score is made of."""
+    maps: dict[int, Floats] = {}
+
+    def take(index: int, anomaly_map: Floats) -> None:
+        assert index not in maps, "an image's map must be handed over once"
+        maps[index] = anomaly_map.copy()
+
+    scores = _cross_fitted(trial.train(trial.good, take_map=take))
+    assert sorted(maps) == list(range(GOOD)), "every image's cross-fitted map must be handed over"
+    found = trial.signature
+    for i, anomaly_map in maps.items():
+        assert anomaly_map.shape == (found.map_height, found.map_width), (
+            "a cross-fitted map must have the size that the graph declares"
+        )
+        slack = 1e-5 * float(np.abs(anomaly_map).max())
+        low, high = float(anomaly_map.min()) - slack, float(anomaly_map.max()) + slack
+        assert low <= scores[i] <= high, (
+            "a cross-fitted score must lie between the minimum and maximum of its map"
+        )
+    assert len({m.tobytes() for m in maps.values()}) == GOOD, (
+        "different images must not share one cross-fitted map"
+    )
+
+
 def cross_fits_without_the_fold(trial: DetectorTrial) -> None:
     """No image is scored by a graph that saw its own fold.
 
@@ -249,6 +285,7 @@ DETECTOR_CHECKS: tuple[Callable[[DetectorTrial], None], ...] = (
     takes_batches,
     finds_the_defect,
     cross_fits_every_image,
+    hands_over_cross_fitted_maps,
     cross_fits_without_the_fold,
     honours_the_mask,
     tells_progress_and_facts,
@@ -279,7 +316,13 @@ class MeanPart:
         self._config = config
         self._runtime = runtime
 
-    def train(self, images: Images, folds: Sequence[int] | None, progress: Progress) -> Trained:
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
         """Average the images; see `okng.domain.ports.Detector`."""
         everyone = range(len(images))
         progress("average", 0, len(images))
@@ -293,7 +336,9 @@ class MeanPart:
             rest = [i for i in everyone if folds[i] != fold]
             session = self._runtime.load(self._graph(images, rest))
             for i in (i for i in everyone if folds[i] == fold):
-                scores[i] = float(session.run({"image": images[i][None]})["score"][0])
+                outputs = session.run({"image": images[i][None]})
+                scores[i] = float(outputs["score"][0])
+                take_map(i, outputs["anomaly_map"][0])
         return Trained(graph, scores, facts)
 
     def _graph(self, images: Images, chosen: Sequence[int]) -> bytes:

@@ -72,6 +72,28 @@ def test_masks_are_empty_exactly_for_good_parts(part: MachinedPart, defect: str 
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
+def test_defects_of_a_few_pixels(defect: str) -> None:
+    """With a small scale a defect spans few pixels of a large image, and shows as it does."""
+    small = MachinedPart(MachinedPartConfig(size_px=512, defect_scale=0.25))
+    large = MachinedPart(MachinedPartConfig(size_px=512))
+    spans = []
+    for index in range(3):
+        made = small.render(index, defect)
+        rows, columns = np.nonzero(made.mask)
+        spans.append(max(np.ptp(rows), np.ptp(columns)) + 1)
+        change = made.pixels.astype(int) - small.render_undamaged(index, defect)
+        assert np.abs(change[made.mask]).mean() > 3
+        assert made.mask.sum() < 0.4 * large.render(index, defect).mask.sum()
+    assert max(spans) < 60
+
+
+def test_defects_that_nobody_could_see_are_refused() -> None:
+    """A scale at which defects would be smaller than pixels is refused with the least there is."""
+    with pytest.raises(ValidationError, match=r"take 0\.032 or more"):
+        MachinedPartConfig(size_px=4000, defect_scale=0.02)
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_changes_the_piece_at_its_mask_and_hardly_elsewhere(
     part: MachinedPart, defect: str
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from okng.bootstrap import train
 from okng.domain.errors import BadSetting
 from okng.settings import Settings
+from okng.testing.images import good_part, save, write_folder
 
 Okng = Callable[..., Any]
 SMALL = ["--size", "64", "--set", "bank_size=32"]
@@ -86,6 +87,37 @@ def test_mask_of_another_size_is_refused(fresh: Okng, bolt: Path, tmp_path: Path
     assert " is 64 x 64: draw it on an image" in done.err
 
 
+def test_large_images_are_pointed_out(fresh: Okng, tmp_path: Path) -> None:
+    """Images that would be shrunk beyond small defects are named with size and remedy."""
+    save(tmp_path / "big", [good_part(i, 70).repeat(20, 0).repeat(20, 1) for i in range(3)])
+    done = fresh("train", tmp_path / "big", "--set", "bank_size=32")
+    assert done.code == 0
+    said = " ".join(done.out.split())
+    assert "images are 1400x1400 and will be shrunk 5 times, to 256x256" in said
+    assert "--tile 512" in said
+
+
+def test_tiles_reach_the_model(fresh: Okng, tmp_path: Path) -> None:
+    """--tile looks at images in their own size, and model, terminal and verdicts know of it."""
+    folder = write_folder(tmp_path / "disc", good=8, test_good=1, defective=1, size=160)
+    done = fresh("train", folder, "--set", "bank_size=200", "--tile", "64:16")
+    assert done.code == 0
+    text = " ".join(done.out.split())
+    assert "at 160 x 160 px, in 3 x 3 tiles of 64 px" in text
+    assert "shrunk" not in text
+    shown = fresh("models", "show", "disc", "--json").json["manifest"]
+    assert shown["config"]["tile"] == {
+        "tile_px": 64, "stride_px": 48, "batch": 1, "score_share": 0.005,
+    }  # fmt: skip
+    assert (shown["view"]["width"], shown["map_width"]) == (160, 10)
+    judged = fresh("inspect", folder / "test", "--model", "disc", "--json").json["inspections"]
+    good, bad = sorted(judged, key=lambda one: "hole" in one["image"])
+    assert bad["score"] > 1.5 * good["score"]
+    box = bad["regions"][0]["box"]
+    assert abs(box["x"] + box["width"] / 2 - 46) < 24
+    assert "looks through tiles" in " ".join(fresh("bench", "--runs", "1").out.split())
+
+
 def test_one_image_is_too_few(fresh: Okng, tmp_path: Path, draw: Okng) -> None:
     """A folder with one image is refused with what is needed."""
     draw(tmp_path / "one" / "a.png", 1)
@@ -110,6 +142,11 @@ def test_empty_folder_says_what_is_expected(fresh: Okng, tmp_path: Path) -> None
         (["--size", "20"], "at least 32 px"),
         (["--size", "16384"], "4096 pixels at most"),
         (["--size", "256x4112"], "4096 pixels at most"),
+        (["--size", "16385", "--tile", "512"], "16384 pixels at most"),
+        (["--tile", "big"], "'big' is no tile: write 512, or 512:64"),
+        (["--tile", "64:64"], "cannot overlap by 64"),
+        (["--tile", "8"], "tile_px"),
+        (["--tile", "512"], "larger than what is looked at, 64 x 64 px"),
         (["--set", "bank_size"], "is no setting: write name=value"),
         (["--set", "bank_sise=3"], "bank_size"),
         (["--set", "bank_size=-1"], "bank_size"),

@@ -7,11 +7,12 @@ differ in light, position, tool marks, stains and noise; bad ones have one of fi
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from okng.adapters.sources.part_defects import KINDS, draw_defect
 from okng.adapters.sources.part_geometry import build_geometry
@@ -29,6 +30,7 @@ from okng.domain.errors import BadDataset, BadSetting
 from okng.domain.ports import Frame, Progress
 
 DEFECTS: tuple[str, ...] = tuple(KINDS)
+_SMALLEST_PX = 128
 VISIBLE = 5.0
 """Grey levels by which a pixel must change, the noise aside, to belong to a defect's mask."""
 
@@ -53,7 +55,7 @@ class MachinedPartConfig(BaseModel):
     )
     size_px: int = Field(
         default=320,
-        ge=128,
+        ge=_SMALLEST_PX,
         le=4096,
         title="Image size",
         description="Width and height of the square images, in pixels.",
@@ -85,6 +87,23 @@ class MachinedPartConfig(BaseModel):
         title="Severity",
         description="Factor on the severity of defects; below 1 they are harder to see.",
     )
+    defect_scale: float = Field(
+        default=1.0,
+        ge=0.01,
+        le=1,
+        title="Defect scale",
+        description="Factor on the size of defects, for large images with defects of a few pixels; "
+        "times the image size it must be 128 or more, or nobody would see them.",
+    )
+
+    @model_validator(mode="after")
+    def _check_defects_are_seen(self) -> Self:
+        if self.defect_scale * self.size_px < _SMALLEST_PX:
+            raise ValueError(
+                f"with a defect scale of {self.defect_scale:g} defects on {self.size_px} px would "
+                f"be too small to be seen: take {_SMALLEST_PX / self.size_px:.3f} or more"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -167,7 +186,7 @@ class MachinedPart:
             serious = _MILDEST + (1 - _MILDEST) * float(dice.beta(a, b))
             severity = self.config.severity * serious + extra
             extra += _HARDER
-            found = draw_defect(defect, geometry, dice, severity)
+            found = draw_defect(defect, geometry, dice, severity, self.config.defect_scale)
             hurt, reach = found.change(surface(geometry, piece, found.window))
             before, after = shaded[found.window], radiance(hurt, piece)
             change = np.abs(tone(after, piece.exposure) - tone(before, piece.exposure)).max(-1)

@@ -22,22 +22,41 @@ Change = Callable[[Surface], tuple[Surface, Mask]]
 class Defect:
     """Where a defect lies, and what it does to the surface there.
 
-    `change` takes the surface of `window` and returns it changed, with the defect's reach (bool
-    `[h, w]`): nothing changes beyond it.
+    `change` takes the surface of `window`, about `x`, `y`, and returns it changed, with the
+    defect's reach (bool `[h, w]`): nothing changes beyond it.
     """
 
     window: Window
     change: Change
+    x: float
+    y: float
 
 
-def draw_defect(kind: str, geometry: Geometry, rng: Rng, severity: float) -> Defect:
-    """Roll the dice for one defect; `severity` runs from 0, barely visible, upwards."""
-    return KINDS[kind](geometry, rng, severity)
+def draw_defect(
+    kind: str, geometry: Geometry, rng: Rng, severity: float, scale: float = 1.0
+) -> Defect:
+    """Roll the dice for one defect; `severity` runs from 0, barely visible, upwards.
+
+    With a `scale` below 1 it is as much smaller, and its slopes are as steep as ever.
+    """
+    found = KINDS[kind](geometry, rng, severity, scale * geometry.size / 2)
+    if scale == 1:
+        return found
+    x, y = np.float32(found.x), np.float32(found.y)
+    shrink = np.float32(scale)
+
+    def change(surface: Surface) -> tuple[Surface, Mask]:
+        # Seen through a glass that enlarges, the small defect is the large one.
+        enlarged = replace(surface, x=x + (surface.x - x) / shrink, y=y + (surface.y - y) / shrink)
+        hurt, reach = found.change(enlarged)
+        return replace(hurt, x=surface.x, y=surface.y), reach
+
+    return replace(found, change=change)
 
 
-def _window(size: int, x: float, y: float, reach: float) -> Window:
-    """Return the window of pixels within `reach` of a place, in half image widths."""
-    half = max(6, round(reach * size / 2) + 3)
+def _window(size: int, x: float, y: float, reach_px: float) -> Window:
+    """Return the window of pixels within `reach_px` of a place, which is in half image widths."""
+    half = max(6, round(reach_px) + 3)
     bounds = []
     for at in (y, x):
         centre = min(max(round((at + 1) * size / 2), 0), size)
@@ -81,11 +100,11 @@ def _mix(old: Floats, weight: Floats, new: Array | float) -> Floats:
     return np.asarray(old + weight * (np.asarray(new, np.float32) - old), np.float32)
 
 
-def _scratch(geometry: Geometry, rng: Rng, severity: float) -> Defect:
+def _scratch(geometry: Geometry, rng: Rng, severity: float, px: float) -> Defect:
     x0, y0 = _somewhere(rng, 0.03)
     turn, bend = rng.uniform(0, np.pi), rng.uniform(-0.5, 0.5)
     half = (0.09 + 0.22 * min(severity, 1.5)) * float(rng.uniform(0.7, 1.2))
-    width = max(0.0043 + 0.0036 * severity * float(rng.uniform(0.5, 1.5)), 0.9 / geometry.size)
+    width = max(0.0043 + 0.0036 * severity * float(rng.uniform(0.5, 1.5)), 0.45 / px)
     depth = 0.3 + 1.0 * severity
     bright = float(rng.uniform(-0.35, 0.6)) * (0.35 + 0.65 * severity)
     phase = rng.uniform(0, 6, 2)
@@ -115,10 +134,10 @@ def _scratch(geometry: Geometry, rng: Rng, severity: float) -> Defect:
             np.asarray((np.abs(z) < 3.5) & (press > 0.02)),
         )
 
-    return Defect(_window(geometry.size, x0, y0, half + 0.03), change)
+    return Defect(_window(geometry.size, x0, y0, (half + 0.03) * px), change, x0, y0)
 
 
-def _dent(geometry: Geometry, rng: Rng, severity: float) -> Defect:
+def _dent(geometry: Geometry, rng: Rng, severity: float, px: float) -> Defect:
     x0, y0 = _somewhere(rng, 0.05)
     radius = (0.024 + 0.036 * min(severity, 1.5)) * float(rng.uniform(0.8, 1.25))
     turn, stretch = rng.uniform(0, np.pi), float(rng.uniform(1.0, 1.7))
@@ -145,16 +164,15 @@ def _dent(geometry: Geometry, rng: Rng, severity: float) -> Defect:
             np.asarray(rho2 < 6.0),
         )
 
-    return Defect(_window(geometry.size, x0, y0, radius * stretch * 2.8), change)
+    return Defect(_window(geometry.size, x0, y0, (radius * stretch * 2.8) * px), change, x0, y0)
 
 
-def _corrosion(geometry: Geometry, rng: Rng, severity: float) -> Defect:
+def _corrosion(geometry: Geometry, rng: Rng, severity: float, px: float) -> Defect:
     x0, y0 = _somewhere(rng, 0.04)
     radius = (0.045 + 0.085 * min(severity, 1.5)) * float(rng.uniform(0.75, 1.3))
     strength = min(0.22 + 0.75 * severity, 1.0)
     brown = np.array([1.0, 0.645, 0.42]) * float(rng.uniform(0.93, 1.0))
     child = int(rng.integers(2**32))
-    px = geometry.size / 2
 
     def change(s: Surface) -> tuple[Surface, Mask]:
         dice = np.random.default_rng(child)
@@ -179,10 +197,10 @@ def _corrosion(geometry: Geometry, rng: Rng, severity: float) -> Defect:
             np.asarray(blob > 0.05),
         )
 
-    return Defect(_window(geometry.size, x0, y0, radius * 2.2), change)
+    return Defect(_window(geometry.size, x0, y0, (radius * 2.2) * px), change, x0, y0)
 
 
-def _chip(geometry: Geometry, rng: Rng, severity: float) -> Defect:
+def _chip(geometry: Geometry, rng: Rng, severity: float, px: float) -> Defect:
     radius = (0.03 + 0.055 * min(severity, 1.5)) * float(rng.uniform(0.8, 1.25))
     outer = bool(rng.random() < 0.25)
     turn = float(rng.uniform(0, 2 * np.pi))
@@ -197,7 +215,6 @@ def _chip(geometry: Geometry, rng: Rng, severity: float) -> Defect:
     strength = min(0.35 + 0.75 * severity, 1.0)
     stretch = float(rng.uniform(1.0, 2.2))
     child = int(rng.integers(2**32))
-    px = geometry.size / 2
 
     def change(s: Surface) -> tuple[Surface, Mask]:
         dice = np.random.default_rng(child)
@@ -231,16 +248,15 @@ def _chip(geometry: Geometry, rng: Rng, severity: float) -> Defect:
             np.asarray(weight > 0.04),
         )
 
-    return Defect(_window(geometry.size, x0, y0, radius * stretch * 1.9), change)
+    return Defect(_window(geometry.size, x0, y0, (radius * stretch * 1.9) * px), change, x0, y0)
 
 
-def _blocked_hole(geometry: Geometry, rng: Rng, severity: float) -> Defect:
+def _blocked_hole(geometry: Geometry, rng: Rng, severity: float, px: float) -> Defect:
     hx, hy, hr = HOLES[int(rng.integers(len(HOLES)))]
     turn = float(rng.uniform(0, 2 * np.pi))
     share = min(0.25 + 0.85 * severity, 1.0)
     level = float(rng.uniform(0.55, 0.95)) * (0.45 + 0.55 * min(severity, 1.0))
     child = int(rng.integers(2**32))
-    px = geometry.size / 2
 
     def change(s: Surface) -> tuple[Surface, Mask]:
         dice = np.random.default_rng(child)
@@ -265,10 +281,10 @@ def _blocked_hole(geometry: Geometry, rng: Rng, severity: float) -> Defect:
             np.asarray(fill > 0.04),
         )
 
-    return Defect(_window(geometry.size, hx, hy, hr * 1.2), change)
+    return Defect(_window(geometry.size, hx, hy, (hr * 1.2) * px), change, hx, hy)
 
 
-KINDS: Mapping[str, Callable[[Geometry, Rng, float], Defect]] = MappingProxyType(
+KINDS: Mapping[str, Callable[[Geometry, Rng, float, float], Defect]] = MappingProxyType(
     {
         "scratch": _scratch,
         "dent": _dent,

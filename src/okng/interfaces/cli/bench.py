@@ -59,7 +59,7 @@ def bench(
     if any(one.backbone is None for one in found):
         output.line()
         output.note(
-            "the backbone alone cannot be measured: the model has none, or it is not here as it "
-            "was; the model itself is whole without it"
+            "the backbone alone cannot be measured: the model has none or looks "
+            "through tiles, or it is not here as it was; the model itself is whole without it"
         )
     output.document({"model": name, "image": file, "runs": [one.record() for one in found]})

@@ -69,9 +69,9 @@ NoReview = Annotated[
 ]
 
 
-def parse_size(text: str) -> tuple[int, int]:
+def parse_size(text: str, tiled: bool = False) -> tuple[int, int]:
     """Read `256` or `320x256` (width x height), in pixels."""
-    from okng.domain.view import LONGEST_SIDE_PX
+    from okng.domain.view import LONGEST_SIDE_PX, LONGEST_TILED_SIDE_PX
 
     match = re.fullmatch(r"(\d{1,5})(?:\s*[xX×]\s*(\d{1,5}))?", text.strip())
     if match is None or not (size := (int(match[1]), int(match[2] or match[1])))[0] * size[1]:
@@ -79,13 +79,35 @@ def parse_size(text: str) -> tuple[int, int]:
             f"{text!r} is no size: write 256, or 320x256 for width x height in pixels",
             param_hint="--size",
         )
-    if max(size) > LONGEST_SIDE_PX:
+    longest = LONGEST_TILED_SIDE_PX if tiled else LONGEST_SIDE_PX
+    if max(size) > longest:
         raise typer.BadParameter(
-            f"{text} is too large: a side has {LONGEST_SIDE_PX} pixels at most; look at a region "
-            "of the image with --roi, or at several with a model each",
+            f"{text} is too large: a side has {longest} pixels at most; look "
+            f"{'' if tiled else 'through tiles with --tile, '}at a region of the image with --roi, "
+            "or at several with a model each",
             param_hint="--size",
         )
     return size
+
+
+def parse_tile(text: str | None) -> "dict[str, object] | None":
+    """Read `512` or `512:64`, a tile's side and by how much tiles overlap, in pixels."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d{1,5})\s*(?::\s*(\d{1,5})\s*)?", text)
+    if match is None or not int(match[1]):
+        raise typer.BadParameter(
+            f"{text!r} is no tile: write 512, or 512:64 for tiles that overlap by 64 pixels",
+            param_hint="--tile",
+        )
+    side = int(match[1])
+    if match[2] is None:
+        return {"tile_px": side}
+    if int(match[2]) >= side:
+        raise typer.BadParameter(
+            f"tiles of {side} pixels cannot overlap by {match[2]}: take less", param_hint="--tile"
+        )
+    return {"tile_px": side, "stride_px": side - int(match[2])}
 
 
 def parse_input(text: str) -> tuple[int, int]:

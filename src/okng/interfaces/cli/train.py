@@ -77,6 +77,14 @@ def train(
             help="Size at which parts are looked at; the backbone's own unless given.",
         ),
     ] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(
+            "--tile",
+            metavar="PX[:PX]",
+            help="Look through tiles of this size, which overlap by so much: for large images.",
+        ),
+    ] = None,
     roi: Annotated[
         str | None,
         typer.Option(
@@ -105,10 +113,17 @@ def train(
     version of the product's model.
     """
     chosen = options.parse_settings(settings or [])
-    pixels = None if size is None else options.parse_size(size)
+    tiles = options.parse_tile(tile)
+    pixels = None if size is None else options.parse_size(size, tiles is not None)
     box = options.parse_roi(roi)
     from okng.adapters.datasets import read_dataset
-    from okng.bootstrap import TrainingOptions, measure_tiers, settled, train_dataset
+    from okng.bootstrap import (
+        TrainingOptions,
+        measure_tiers,
+        settled,
+        train_dataset,
+        training_advice,
+    )
     from okng.services.first_look import first_look
     from okng.services.train import CalibrationPlan
     from okng.settings import read_settings
@@ -120,6 +135,7 @@ def train(
         budget_ms=budget_ms,
         config=chosen,
         size=pixels,
+        tile=tiles,
         roi=box,
         mask=mask,
         wish=options.wish_of(max_overkill, confidence, margin),
@@ -134,10 +150,13 @@ def train(
     for text in seen:
         output.note(text)
     if tier or budget_ms:
-        with output.progress() as progress:
-            times = measure_tiers(wanted, process, len(dataset.train_good), progress)
-        _say_tiers(output, times)
+        if tiles is None:
+            with output.progress() as progress:
+                times = measure_tiers(wanted, process, len(dataset.train_good), progress)
+            _say_tiers(output, times)
         wanted = settled(wanted, times, process)
+    if advice := training_advice(dataset, wanted, process):
+        output.note(advice)
     with output.progress() as progress:
         training = train_dataset(dataset, product, wanted, process, progress)
     say_training(output, training)
@@ -215,7 +234,11 @@ def _learned(training: "Training") -> str:
     text = f"{counted(data.images - data.held_out, 'good image')} by {manifest.detector}"
     if data.held_out:
         text += f"; {data.held_out} more held out to calibrate"
-    return f"{text}, at {manifest.view.width} x {manifest.view.height} px"
+    text += f", at {manifest.view.width} x {manifest.view.height} px"
+    facts = manifest.facts
+    if "tiles" in facts:
+        text += f", in {facts['tiles']} tiles of {facts['tile_px']} px"
+    return text
 
 
 def _next(

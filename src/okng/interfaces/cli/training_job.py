@@ -50,13 +50,14 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
         OkngError: with the reason.
     """
     from okng.adapters.datasets import read_dataset
-    from okng.bootstrap import TrainingOptions, train_dataset
+    from okng.bootstrap import TrainingOptions, train_dataset, training_advice
     from okng.services.first_look import first_look
     from okng.services.training_options import JobOptions
     from okng.settings import Settings
 
     given = request["settings"]
     assert isinstance(given, dict)
+    settings = Settings(**given)
     values = request["options"]
     assert isinstance(values, dict)
     chosen = JobOptions.read(values)
@@ -66,6 +67,7 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
         budget_ms=chosen.budget_ms,
         config=chosen.config,
         size=chosen.size,
+        tile=chosen.tile,
         roi=chosen.roi,
         wish=chosen.wish,
         calibration=chosen.calibration,
@@ -75,9 +77,10 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     folder, within = Path(str(request["folder"])), Path(str(request["within"]))
     dataset = read_dataset(folder, chosen.group_pattern, within)
     speaker.say(note=f"{counted(len(dataset.train_good), 'good image')}, read as {dataset.layout}")
-    settings = Settings(**given)
     for note in (*dataset.notes, *first_look(dataset, settings.max_pixels)):
         speaker.say(note=note)
+    if advice := training_advice(dataset, options, settings):
+        speaker.say(note=advice)
     product = str(request["product"])
     training = train_dataset(dataset, product, options, settings, speaker)
     for refused in training.refused:

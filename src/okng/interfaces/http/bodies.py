@@ -70,6 +70,19 @@ class Region(Body):
     height: int = Field(ge=1, le=10**6)
 
 
+class Tile(Body):
+    """Tiles of a large image; what is not said has the defaults of `okng train --tile`."""
+
+    tile_px: int = Field(512, ge=32, le=2048, description="Side of a tile, in pixels")
+    stride_px: int | None = Field(
+        None, ge=16, le=2048, description="From one tile to the next, in pixels"
+    )
+    batch: int = Field(1, ge=1, le=64, description="Tiles that are computed at once")
+    score_share: float = Field(
+        0.005, ge=0, le=1, description="Share of a tile's map, its highest cells, that scores it"
+    )
+
+
 class NewJob(Body):
     """A training; what is not said has the defaults of `okng train`."""
 
@@ -90,6 +103,9 @@ class NewJob(Body):
     config: dict[str, JsonValue] = Field(default_factory=dict, max_length=50)
     size: tuple[int, int] | None = Field(
         None, description="Width and height of the graph's input; the backbone's own unless given"
+    )
+    tile: Tile | None = Field(
+        None, description="Look through tiles, for large images; then `size` is the image's own"
     )
     roi: Region | None = None
     max_overkill: float = Field(0.01, gt=0, lt=1)
