@@ -162,3 +162,15 @@ def test_an_upload_goes_on_after_an_interruption(tmp_path: Path) -> None:
     assert [part.headers["Upload-Offset"] for part in parts] == ["0", "4"]
     assert parts[1].content == b"456789"
     assert json.loads(service.asked[0].content)["size"] == 10
+
+
+@pytest.mark.parametrize("state", ["failed", "open"])
+def test_an_upload_that_stands_still_is_given_up(tmp_path: Path, state: str) -> None:
+    """A part that is refused again and again, or at once for good, ends in the service's error."""
+    (tmp_path / "x.zip").write_bytes(b"0123456789")
+    begun = {"id": "u", "received": 0, "state": state}
+    refused = [refusal(409, "conflict"), httpx.Response(200, json=begun)] * 5
+    service = Service(httpx.Response(201, json=begun), *refused)
+    with client_of(service) as client, pytest.raises(errors.Conflict, match="why"):
+        client.upload_dataset("bottle", tmp_path / "x.zip")
+    assert len(service.answers) == (8 if state == "failed" else 0)

@@ -39,6 +39,7 @@ except ModuleNotFoundError as error:
 
 _API = "/api/v1"
 _UPLOAD_PART = 8 << 20
+_FIRST_WAIT_S = 0.2
 _PASSING = frozenset({429, 502, 503, 504})
 """Statuses that may be another one a moment later."""
 
@@ -287,16 +288,25 @@ class Client:
     def _send_part(self, place: str, part: bytes, start: int) -> Any:
         """Send a part; where its answer was lost, go on where the service says."""
         headers = {"Upload-Offset": str(start), "Content-Type": "application/octet-stream"}
-        try:
-            return self._send("PATCH", place, content=part, headers=headers).json()
-        except (Unavailable, errors.Conflict):
-            return self._get(place)
+        wait_s = _FIRST_WAIT_S
+        for left in reversed(range(self._retries + 1)):
+            try:
+                return self._send("PATCH", place, content=part, headers=headers).json()
+            except (Unavailable, errors.TooMany, errors.Conflict):
+                upload = self._get(place)
+                if upload["received"] != start:
+                    return upload
+                if upload["state"] != "open" or not left:
+                    raise
+            time.sleep(wait_s)
+            wait_s *= 2
+        raise AssertionError("a last try returns or raises")
 
     def _send(
         self, method: str, path: str, *, repeatable: bool = False, **sent: Any
     ) -> httpx.Response:
         """Send a request; one that may be repeated is, after 0.2, 0.4, 0.8, ... seconds."""
-        wait_s = 0.2
+        wait_s = _FIRST_WAIT_S
         for left in reversed(range(self._retries + 1 if repeatable else 1)):
             try:
                 response = self._http.request(method, _API + path, **sent)

@@ -180,6 +180,7 @@ def _assemble(
 ) -> Service:
     registry, audit = store(settings), SqlAuditLog(database)
     inspections, contents = SqlInspections(database), ContentFolder(settings.home / "images")
+    contents.clean()
     pool = InspectionPool(registry, runtime(settings), pool_options(settings))
     held.callback(pool.close)
     people = people_services(database, settings, hashing=hashing, now=utc_now)

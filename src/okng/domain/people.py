@@ -59,9 +59,9 @@ class Principal:
             Forbidden: it is not there.
         """
         if right not in self.rights:
+            mend = "make a token that has it" if self.is_program else "an administrator gives roles"
             raise Forbidden(
-                f"{self.name} may not do this: it needs the right to {right.value}, which an "
-                "administrator gives by a role"
+                f"{self.name} may not do this, which needs the right to {right.value}: {mend}"
             )
 
 

@@ -287,7 +287,9 @@ class Uploads:
         removed = 0
         for upload in uploads:
             last = max(upload.created, self._files.touched(upload.id) or upload.created)
-            if upload.state is not UploadState.DONE and last < since:
+            if upload.state is UploadState.DONE:
+                self._files.remove_bytes(upload.id)  # a crash left them
+            elif last < since:
                 try:
                     with self._alone(upload.id):
                         self._discard(upload.id)

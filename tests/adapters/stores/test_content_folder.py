@@ -109,7 +109,7 @@ def test_drafts_of_a_killed_process_are_cleaned(tmp_path: Path) -> None:
     """A half-written file is no content, and goes at the next start."""
     folder = ContentFolder(tmp_path)
     digest = folder.put(b"x")
-    draft = place(tmp_path, digest).with_name(f".{digest}-00.partial")
+    draft = tmp_path / "drafts" / f"{digest}-00"
     draft.write_bytes(b"hal")
     assert list(folder.digests()) == [digest]
     assert folder.clean() == 1

@@ -8,6 +8,7 @@ from starlette.routing import compile_path
 ROOT = Path(__file__).resolve().parents[3]
 METHOD = re.compile(r"-X ([A-Z]+)")
 FILLED = {"$ID": "019a9f5e-7c00-7000-8000-000000000000", "$P": "$URL/products/bottle/inspections"}
+PLACES = {"product": "bottle", "version": "1", "alias": "candidate", "name": "ada"}
 
 
 def documented() -> list[tuple[str, str]]:
@@ -48,3 +49,24 @@ def test_every_kind_of_resource_is_documented(running):
                  "inspections", "parts", "reviews", "people", "tokens", "audit", "exports",
                  "session"):  # fmt: skip
         assert f"/{what}" in said, what
+
+
+def test_examples_are_accepted(fresh):
+    """What the description of the interface gives as an example is a value that can be used."""
+    fresh.ask("POST", "/products", json={"name": "bottle"})
+    schema = fresh.ask("GET", "/openapi.json").json()
+    tried = 0
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if body is None or path.endswith("/session/password"):
+                continue
+            kind = body["schema"]["$ref"].split("/")[-1]
+            url = path.removeprefix("/api/v1")
+            for name in re.findall(r"{([a-z_]+)}", url):
+                url = url.replace("{" + name + "}", PLACES.get(name, FILLED["$ID"]))
+            for example in schema["components"]["schemas"][kind]["examples"]:
+                answer = fresh.ask(method.upper(), url, json=example)
+                assert answer.status_code not in (400, 422, 500), (path, answer.text)
+                tried += 1
+    assert tried > 8

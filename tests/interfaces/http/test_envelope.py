@@ -13,6 +13,7 @@ from okng.interfaces.http.envelope import HEADERS
 from okng.interfaces.http.json_logs import JsonFormatter
 from okng.interfaces.http.problems import STATUS, TITLES, status_of
 from okng.interfaces.http.server import Address
+from okng.settings import Settings
 
 JSON = {"Content-Type": "application/json"}
 
@@ -59,12 +60,12 @@ def test_a_fitting_request_id_is_kept(running):
 def test_one_line_of_log_for_each_request(running, caplog):
     """It names id, actor, route, status and time; never what was sent, nor secrets."""
     with caplog.at_level(logging.INFO, "okng.http"):
-        answer = running.ask("GET", "/products/flange", params={"x": "secret-value"})
+        answer = running.ask("GET", "/inspections", params={"lot": "secret-value"})
     (record,) = [one for one in caplog.records if one.name == "okng.http"]
     line = json.loads(JsonFormatter().format(record))
     assert line["request"] == answer.headers["X-Request-Id"]
     assert line["actor"] == "the-administrator:test"
-    assert (line["route"], line["status"]) == ("/api/v1/products/{product}", 200)
+    assert (line["route"], line["status"]) == ("/api/v1/inspections", 200)
     assert line["ms"] >= 0
     assert "secret-value" not in json.dumps(line)
     assert not any(token in json.dumps(line) for token in running.tokens.values())
@@ -100,6 +101,32 @@ def test_a_value_that_is_wrong_is_named_and_not_repeated(running):
     assert problem["errors"][0]["pointer"] == "/body/name"
     assert "hunter2" not in answer.text
     assert "a" * 100 not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "said"),
+    [
+        ("GET", "/inspections?verdct=NG", {}, "unknown query parameter 'verdct': there are camera"),
+        ("GET", "/products?x=1", {}, "there is none here|there are"),
+        ("GET", "/inspections/12", {}, "is no id: take it from an answer"),
+        ("POST", "/products", {"json": {"name": "../x"}}, "is no such name: it has 1 to 64 of a-z"),
+        ("POST", "/products", {"content": b'{"name": "x"}'}, "Content-Type: application/json"),
+        ("POST", "/products", {"json": None}, "send a JSON object"),
+        ("POST", "/products/x/uploads", {"json": {"name": "\0", "size": 1}}, "control characters"),
+        ("GET", "/audit?since=2026-01-01T00:00:00", {}, "has no time zone: give one"),
+        ("GET", "/exports/inspections?since=0001-01-01T00:00:00%2B14:00", {}, "the years 1 to"),
+        ("GET", "/inspections?until=9999-12-31T23:00:00-14:00", {}, "the years 1 to 9999"),
+        ("PATCH", "/products", {}, "this address takes (GET|POST)"),
+        ("GET", "/nowhere", {}, "okng has no such address: .*openapi.json"),
+        ("GET", "/products/", {}, "okng has no such address"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(running, method, path, sent, said):
+    """Each bad value is refused with what is wrong and how to mend it, and with no pattern."""
+    answer = running.ask(method, path, **sent)
+    assert answer.status_code in (400, 404, 405, 422), answer.text
+    assert re.search(said, answer.json()["detail"]), answer.text
+    assert "^" not in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[]", b'{"name": "\\ud800"}', b"1" * 5000])
@@ -202,6 +229,17 @@ def test_half_a_certificate(tmp_path):
     (tmp_path / "cert.pem").write_text("nonsense")
     with pytest.raises(errors.BadSetting, match="cannot be used"):
         Address(cert=tmp_path / "cert.pem", key=tmp_path / "cert.pem").check()
+
+
+def test_what_a_killed_service_was_writing_goes(tmp_path):
+    """Halves of images that a killed service left are removed at the next start."""
+    from okng.bootstrap.service import build_service
+
+    half = tmp_path / "home" / "images" / "drafts" / "half"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"x")
+    build_service(Settings(home=tmp_path / "home")).close()
+    assert not half.exists()
 
 
 def test_one_service_for_a_data_folder(running, settings):

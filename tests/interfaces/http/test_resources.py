@@ -14,6 +14,8 @@ from okng.domain.people import Role
 from okng.settings import Settings
 from okng.testing.images import good_parts, save
 
+NOBODY = "019a9f5e-7c00-7000-8000-000000000000"
+
 
 def zipped(folder: Path) -> bytes:
     file = io.BytesIO()
@@ -296,6 +298,14 @@ def test_calibrations(running, trained, body, method):
         {"escape_cost": 2.0},
         {"threshold": "NaN"},
         {"max_overkill": 2},
+        {"max_overkill": 0.02, "threshold": 2.0},
+        {
+            "max_overkill": 0.02,
+            "defects_dataset_id": NOBODY,
+            "escape_cost": 2.0,
+        },
+        {"threshold": 1.0, "ng_threshold": 2.0, "margin": 0.5},
+        {"defect_rate": 0.1},
     ],
 )
 def test_calibrations_that_contradict_themselves(running, body):

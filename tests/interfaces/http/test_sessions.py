@@ -51,7 +51,10 @@ def test_first_password_opens_nothing_but_its_change(browser, person):
     name, first = person
     answer = sign_in(browser, name, first)
     assert (answer.status_code, answer.json()["must_change"]) == (201, True)
-    assert browser.get("/api/v1/products").status_code == 403
+    for what in ("products", "tokens"):
+        refused = browser.get(f"/api/v1/{what}")
+        assert refused.status_code == 403
+        assert "choose a password of your own first" in refused.json()["detail"]
     assert browser.get("/api/v1/session").json()["rights"] == []
     body = {"old": first, "new": PASSWORD}
     csrf = {CSRF: answer.json()["csrf"]}
@@ -114,6 +117,16 @@ def test_a_token_cannot_make_tokens(running):
     """Only a person who is signed in can: a stolen token does not multiply."""
     body = {"name": "more", "rights": ["read"]}
     assert running.ask("POST", "/tokens", json=body).status_code == 403
+
+
+@pytest.mark.parametrize("expires", ["2026-12-01T00:00:00", "9999-12-31T23:59:59-14:00", "soon"])
+def test_token_with_an_odd_expiry_is_refused(browser, person, expires):
+    """A time without a zone, or beyond all time, is one clear error."""
+    csrf = {CSRF: settled(browser, person)}
+    body = {"name": "short", "rights": ["read"], "expires": expires}
+    answer = browser.post("/api/v1/tokens", json=body, headers=csrf)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert "/body/expires" in answer.json()["detail"]
 
 
 def test_token_is_shown_once(browser, person):

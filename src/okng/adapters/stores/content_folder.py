@@ -14,13 +14,15 @@ from okng.adapters.stores.durable_files import sync_folder, writing
 from okng.domain.errors import BadRequest, DamagedContent, NotFound
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_DRAFT = ".partial"
+_DRAFTS = "drafts"
 GRACE_S = 600.0
 """Seconds within which whoever put a content says what for; until then it is not deleted."""
 
 
 class ContentFolder:
     """Keeps contents in `root`, in folders by the first two and the next two digits of digests.
+
+    What is being written lies in `drafts` until it is whole.
 
     One process at a time, many threads. Without `durable` a power cut may take what was put: the
     caller syncs the disk before anybody relies on it.
@@ -46,7 +48,8 @@ class ContentFolder:
             if self._is_renewed(path, len(data)):
                 return digest
             made = _make_folders(path.parent, self._root)
-            draft = path.with_name(f".{digest}-{secrets.token_hex(8)}{_DRAFT}")
+            draft = self._root / _DRAFTS / f"{digest}-{secrets.token_hex(8)}"
+            draft.parent.mkdir(exist_ok=True)
             try:
                 with draft.open("xb") as file:
                     file.write(data)
@@ -130,7 +133,7 @@ class ContentFolder:
 
     def clean(self) -> int:
         """Remove drafts that a killed process left; return their number. Call it at start."""
-        drafts = list(self._root.glob(f"[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/.*{_DRAFT}"))
+        drafts = list((self._root / _DRAFTS).glob("*"))
         for draft in drafts:
             draft.unlink(missing_ok=True)
         return len(drafts)

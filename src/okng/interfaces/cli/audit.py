@@ -68,7 +68,7 @@ def _tell(output: Output, check: "AuditCheck") -> None:
         output.line("The audit log is not as it was written")
         output.table(
             ["no.", "fault"],
-            [[str(fault.number), f"{fault.number} {fault.reason}"] for fault in check.faults],
+            [[str(fault.number), fault.reason] for fault in check.faults],
             left=2,
             fold=2,
         )

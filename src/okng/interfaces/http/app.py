@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio import CapacityLimiter
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +17,7 @@ from okng.interfaces.http.body_limit import BodyLimit, limits
 from okng.interfaces.http.callers import CSRF, Reader, session_cookie
 from okng.interfaces.http.documentation import PROBLEMS
 from okng.interfaces.http.envelope import Envelope
+from okng.interfaces.http.faults import known_query
 from okng.interfaces.http.metrics import Metrics
 from okng.interfaces.http.pages import about, account, assets
 from okng.interfaces.http.pages import inspect as inspect_page
@@ -82,6 +83,7 @@ def create_app(service: Service, tls: bool = False) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     app.state.service, app.state.tls = service, tls
@@ -89,7 +91,7 @@ def create_app(service: Service, tls: bool = False) -> FastAPI:
     add_problem_handlers(app)
     app.add_exception_handler(ClientDisconnect, _gone)
     for router in _ROUTERS:
-        app.include_router(router, responses=PROBLEMS)
+        app.include_router(router, responses=PROBLEMS, dependencies=[Depends(known_query)])
     app.include_router(health.router, responses=PROBLEMS)
     for router in _PAGES:
         app.include_router(router)

@@ -1,29 +1,62 @@
 """What the service is sent, checked before anything happens."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from okng.domain.errors import BadSetting
 from okng.domain.people import Right, Role
-from okng.domain.verdict import Verdict
 from okng.services.calibrate import DefectWish, Wish
 from okng.services.recalibrate import ThresholdChoice
 
 NAME = r"^[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9_])?$"
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_ALIAS = r"^[a-z][a-z0-9_-]{0,31}$"
+_PERSON = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+_REFERENCE = r"^[a-z0-9][a-z0-9_.@-]*$"
+_KIND = r"^[a-z0-9_.-]+$"
+TOKEN_ID = r"^[0-9a-f]{16}$"
 PLAIN = r"^[^\x00-\x1f\x7f]*$"
 """No control characters."""
+
+WORDS = {
+    NAME: "is no such name: it has 1 to 64 of a-z, 0-9, '.', '_' and '-', begins with a letter or "
+    "digit, and does not end with '.' or '-'",
+    _UUID: "is no id: take it from an answer, as in 019a9f5e-7c00-7000-8000-000000000000",
+    _ALIAS: "is no alias: it has 1 to 32 of a-z, 0-9, '_' and '-', and begins with a letter",
+    _PERSON: "is no person's name: it has 1 to 64 of a-z, 0-9, '.', '_' and '-', and begins with a "
+    "letter or digit",
+    _REFERENCE: "names no model: say bottle-3 or bottle@candidate",
+    _KIND: "is no such name: it has a-z, 0-9, '.', '_' and '-'",
+    TOKEN_ID: "is no token's id: the list of tokens has it, as in 0123456789abcdef",
+    PLAIN: "holds control characters: send plain text",
+}
+"""What is said of a value that does not fit its pattern."""
 
 ProductName = Annotated[str, Path(pattern=NAME, description="A product", examples=["bottle"])]
 Id = Annotated[
     str,
     Path(pattern=_UUID, description="A record", examples=["019a9f5e-7c00-7000-8000-000000000000"]),
 ]
-Alias = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,31}$", examples=["champion"])]
+Alias = Annotated[str, Path(pattern=_ALIAS, examples=["champion"])]
 Version = Annotated[int, Path(ge=1, le=10**9, examples=[1])]
-PersonName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", examples=["ada"])]
+PersonName = Annotated[str, Path(pattern=_PERSON, examples=["ada"])]
+
+
+def _in_utc(value: datetime) -> datetime:
+    """Return a time that every store can keep."""
+    if value.tzinfo is None:
+        raise ValueError("has no time zone: give one (2026-01-31T12:00:00Z)")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999: choose a time within") from None
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Time = Annotated[Moment | None, Query(description="With a time zone")]
 
 Cursor = Annotated[str | None, Query(max_length=500, description="Of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most")]
@@ -93,7 +126,7 @@ class NewJob(Body):
     )
 
     dataset_id: str = Field(pattern=_UUID)
-    detector: str = Field("memory", min_length=1, max_length=100, pattern=r"^[a-z0-9_.-]+$")
+    detector: str = Field("memory", min_length=1, max_length=100, pattern=_KIND)
     tier: Literal["fast", "balanced", "accurate"] | None = Field(
         None, description="Stands for a detector with its settings"
     )
@@ -123,7 +156,7 @@ class NewJob(Body):
 class NewAlias(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"model": "bottle-3"}]})
 
-    model: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9_.@-]*$")
+    model: str = Field(min_length=1, max_length=100, pattern=_REFERENCE)
 
 
 class NewCalibration(Body):
@@ -145,8 +178,9 @@ class NewCalibration(Body):
         """Return what is wanted.
 
         Raises:
-            BadSetting: it contradicts itself.
+            BadSetting: it contradicts itself, or holds what would not be used.
         """
+        self._check_in_use()
         asked = self.escape_cost is not None or self.max_escapes is not None
         return ThresholdChoice(
             Wish(self.max_overkill, self.confidence, self.margin),
@@ -156,13 +190,26 @@ class NewCalibration(Body):
             self.defects_dataset_id,
         )
 
+    def _check_in_use(self) -> None:
+        given = self.model_fields_set
+        by_other = self.threshold is not None or self.defects_dataset_id is not None
+        if by_other and "max_overkill" in given:
+            raise BadSetting(
+                "max_overkill chooses the threshold as threshold and defects_dataset_id do: give "
+                "one of them"
+            )
+        if self.ng_threshold is not None and "margin" in given:
+            raise BadSetting("margin and ng_threshold each choose where NG begins: give one")
+        if self.escape_cost is None and "defect_rate" in given:
+            raise BadSetting("defect_rate goes with escape_cost: give both")
+
 
 class NewReview(Body):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"verdict": "NG", "defect": "crack", "note": "at the rim"}]}
     )
 
-    verdict: Literal[Verdict.OK, Verdict.NG]
+    verdict: Literal["OK", "NG"]
     defect: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN)
     note: str = Field("", max_length=2000)
 
@@ -201,17 +248,17 @@ class NewPassword(Body):
 
 class NewToken(Body):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "line 1", "rights": ["read", "inspect"]}]}
+        json_schema_extra={"examples": [{"name": "line-1", "rights": ["read", "inspect"]}]}
     )
 
     name: str = Field(min_length=1, max_length=100, pattern=PLAIN)
     rights: frozenset[Right] = Field(min_length=1)
-    expires: datetime | None = Field(None, description="With a time zone; None is never")
+    expires: Moment | None = Field(None, description="With a time zone; None is never")
 
 
 class NewSession(Body):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "administrator", "password": "as it was shown"}]}
+        json_schema_extra={"examples": [{"name": "admin", "password": "as it was shown"}]}
     )
 
     name: str = Field(min_length=1, max_length=64)

@@ -86,11 +86,9 @@ class Needs:
 
     def __call__(self, request: Request) -> Principal:
         caller = caller_of(request, service_of(request))
+        if caller.must_change:
+            raise Forbidden("choose a password of your own first: POST /api/v1/session/password")
         if self.right is not None:
-            if caller.must_change:
-                raise Forbidden(
-                    "choose a password of your own first: POST /api/v1/session/password"
-                )
             caller.principal.require(self.right)
         return caller.principal
 

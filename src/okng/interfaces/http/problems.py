@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from okng.domain.errors import NotSignedIn, OkngError, TooLarge, TooMany
+from okng.interfaces.http.faults import fault_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -27,6 +28,7 @@ STATUS: Mapping[str, int] = {
     "parity": 422,
     "too-many-requests": 429,
     "missing-extra": 501,
+    "bad-backbone": 422,
     "bad-backup": 422,
     "bad-backbone": 422,
     "training-failed": 422,
@@ -52,6 +54,7 @@ TITLES: Mapping[str, str] = {
     "parity": "Two runtimes disagree",
     "too-many-requests": "Too many requests",
     "missing-extra": "A part is not installed",
+    "bad-backbone": "The backbone cannot be used",
     "bad-backup": "The backup cannot be used",
     "bad-backbone": "The backbone cannot be used",
     "training-failed": "The training ended without a model",
@@ -71,6 +74,7 @@ _CODE_OF_STATUS = {
     429: "too-many-requests",
 }
 _MOST_FAULTS = 20
+_DESCRIBED = "/api/v1/openapi.json describes what there is"
 
 
 def status_of(error: OkngError) -> int:
@@ -122,18 +126,22 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        # What was sent is not repeated: it may be a password.
-        faults = [
-            {"pointer": _pointer(fault["loc"]), "message": str(fault["msg"])}
-            for fault in error.errors()[:_MOST_FAULTS]
-        ]
+        faults = [fault_of(fault) for fault in error.errors()[:_MOST_FAULTS]]
         said = "; ".join(f"{fault['pointer']}: {fault['message']}" for fault in faults)
         return problem(422, "invalid", said or "invalid", errors=faults)
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> Response:
-        code = _CODE_OF_STATUS.get(error.status_code, "error")
-        return problem(error.status_code, code, str(error.detail), headers=error.headers)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        status = error.status_code
+        code, said = _CODE_OF_STATUS.get(status, "error"), str(error.detail)
+        if status == 404:
+            said = f"okng has no such address: {_DESCRIBED}"
+        elif status == 405:
+            allowed = (error.headers or {}).get("Allow", "others")
+            said = f"this address takes {allowed}, not {request.method}: {_DESCRIBED}"
+        elif status == 400:
+            said = f"the body cannot be read as what it says to be: {_DESCRIBED}"
+        return problem(status, code, said, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def _bug(_: Request, __: Exception) -> Response:
@@ -149,7 +157,3 @@ def _content(status: int, code: str, detail: str) -> dict[str, object]:
         "detail": detail,
         "code": code,
     }
-
-
-def _pointer(location: Sequence[object]) -> str:
-    return "/" + "/".join(str(part)[:100] for part in location)

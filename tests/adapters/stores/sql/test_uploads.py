@@ -360,7 +360,8 @@ def test_what_a_crash_left_goes_too(intake: Intake) -> None:
     """Bytes and folders that no record speaks of are removed; datasets stay."""
     record = intake.uploads.finish(intake.send(), TEACHER).dataset
     stray = new_id()
-    (intake.home / "uploads" / f"{stray}.zip").write_bytes(b"x")
+    for left in (stray, record.id):
+        (intake.home / "uploads" / f"{left}.zip").write_bytes(b"x")
     (intake.home / "datasets" / stray).mkdir()
     (intake.home / "datasets" / f".{new_id()}.partial").mkdir()
     intake.uploads.expire()

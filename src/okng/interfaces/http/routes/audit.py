@@ -1,9 +1,8 @@
 """The audit log, for administrators."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from okng.domain.people_ports import AuditFilter
 from okng.interfaces.http.answers import (
@@ -12,13 +11,11 @@ from okng.interfaces.http.answers import (
     AuditCheckAnswer,
     Paged,
 )
-from okng.interfaces.http.bodies import Cursor, Limit, Short
+from okng.interfaces.http.bodies import Cursor, Limit, Short, Time
 from okng.interfaces.http.callers import Administrator, Served
 from okng.interfaces.http.records import API
 
 router = APIRouter(prefix=API, tags=["audit"])
-
-Time = Annotated[datetime | None, Query(description="With a time zone")]
 
 
 @router.get("/audit", response_model=Paged[AuditAnswer])

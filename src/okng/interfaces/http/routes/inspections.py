@@ -1,7 +1,6 @@
 """Inspections: an image in, a verdict out; and what was inspected before."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal
 
@@ -14,7 +13,7 @@ from okng.domain.records import InspectionFilter, Order
 from okng.domain.verdict import Verdict
 from okng.domain.view import Box
 from okng.interfaces.http.answers import BatchAnswer, InspectionAnswer, Paged
-from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, ProductName, Short
+from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, ProductName, Short, Time
 from okng.interfaces.http.callers import Inspecting, Reader, Served
 from okng.interfaces.http.documentation import file_answer, image_body
 from okng.interfaces.http.images import (
@@ -46,7 +45,6 @@ Key = Annotated[
         description="A repeat with the same key gets the first one's answer",
     ),
 ]
-Time = Annotated[datetime | None, Query(description="With a time zone")]
 
 
 def said_of_image(

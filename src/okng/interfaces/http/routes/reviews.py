@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from okng.domain.records import Review
+from okng.domain.verdict import Verdict
 from okng.interfaces.http.answers import Listed, ReviewAnswer
 from okng.interfaces.http.bodies import Id, NewReview
 from okng.interfaces.http.callers import Reader, Reviewing, Served
@@ -20,4 +21,5 @@ def list_reviews(service: Served, by: Reader, inspection_id: Id) -> object:
 @router.post("/inspections/{inspection_id}/reviews", status_code=201, response_model=ReviewAnswer)
 def review(service: Served, by: Reviewing, inspection_id: Id, body: NewReview) -> Review:
     """Say what a part really was; a later review replaces an earlier one, both are kept."""
-    return service.reviews.review(inspection_id, body.verdict, body.defect, body.note, by)
+    verdict = Verdict(body.verdict)
+    return service.reviews.review(inspection_id, verdict, body.defect, body.note, by)
