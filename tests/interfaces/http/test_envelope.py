@@ -154,14 +154,15 @@ def test_health_is_open(running):
 
 
 def test_not_ready_without_a_database(running, monkeypatch):
-    """While the database is away the service is live, but not ready."""
+    """While the database is away the service is live, but not ready; strangers learn no more."""
 
     def away():
-        raise errors.Unavailable("the database does not answer")
+        raise errors.Unavailable("the database at db.plant.example does not answer")
 
     monkeypatch.setattr(running.service.database, "check", away)
     answer = running.client.get("/health/ready")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "plant.example" not in answer.text
     assert running.client.get("/health/live").status_code == 200
 
 
