@@ -17,7 +17,7 @@ _ALIAS = r"^[a-z][a-z0-9_-]{0,31}$"
 _PERSON = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 _REFERENCE = r"^[a-z0-9][a-z0-9_.@-]*$"
 _KIND = r"^[a-z0-9_.-]+$"
-TOKEN_ID = r"^[0-9a-f]{16}$"
+SHORT_ID = r"^[0-9a-f]{16}$"
 PLAIN = r"^[^\x00-\x1f\x7f]*$"
 """No control characters."""
 
@@ -30,7 +30,7 @@ WORDS = {
     "letter or digit",
     _REFERENCE: "names no model: say bottle-3 or bottle@candidate",
     _KIND: "is no such name: it has a-z, 0-9, '.', '_' and '-'",
-    TOKEN_ID: "is no token's id: the list of tokens has it, as in 0123456789abcdef",
+    SHORT_ID: "is no id: take it from an answer, as in 0123456789abcdef",
     PLAIN: "holds control characters: send plain text",
 }
 """What is said of a value that does not fit its pattern."""

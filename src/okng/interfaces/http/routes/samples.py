@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from okng.algorithms.pictures import thumbnail_jpeg
 from okng.algorithms.pixels import decode
 from okng.interfaces.http.answers import Listed, SampleAnswer
-from okng.interfaces.http.bodies import ProductName
+from okng.interfaces.http.bodies import SHORT_ID, ProductName
 from okng.interfaces.http.callers import Reader, Served
 from okng.interfaces.http.documentation import file_answer
 from okng.interfaces.http.images import picture_response
@@ -15,7 +15,7 @@ from okng.interfaces.http.records import API
 
 router = APIRouter(prefix=API, tags=["samples"])
 
-SampleId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])]
+SampleId = Annotated[str, Path(pattern=SHORT_ID, examples=["0123456789abcdef"])]
 
 _THUMBNAIL_PX = 192
 

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path
 
 from okng.domain.people import Token
 from okng.interfaces.http.answers import Listed, NewTokenAnswer, TokenAnswer
-from okng.interfaces.http.bodies import TOKEN_ID, NewToken
+from okng.interfaces.http.bodies import SHORT_ID, NewToken
 from okng.interfaces.http.callers import Administrator, Served, SignedIn
 from okng.interfaces.http.records import API
 
 router = APIRouter(prefix=API, tags=["tokens"])
 
-TokenId = Annotated[str, Path(pattern=TOKEN_ID, examples=["0123456789abcdef"])]
+TokenId = Annotated[str, Path(pattern=SHORT_ID, examples=["0123456789abcdef"])]
 
 
 @router.get("/tokens", response_model=Listed[TokenAnswer])
