@@ -17,6 +17,7 @@ COMMANDS = (
     ("robustness",),
     ("limit",),
     ("scale",),
+    ("large",),
 )
 
 

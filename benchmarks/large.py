@@ -2,7 +2,7 @@
 
     python -m benchmarks.large [accuracy] [cost] [--full]
 
-`accuracy`: rendered flanges of 4000 x 4000 px with defects that span 6 to 20 px, and mosaics of 64
+`accuracy`: rendered flanges of 4000 x 4000 px with defects that span 10 to 25 px, and mosaics of 64
 magnetic tiles of which one is defective; each learned from good images alone, shrunk to what the
 detector usually sees, and through tiles of 512 px. On good images that were not learned, also how
 much the map steps where tiles begin and end, against elsewhere. `--full` takes more images and the
@@ -43,7 +43,7 @@ from okng.testing.images import ArrayImages
 SIDE_PX, CELL_PX = 4000, 16
 TILE = {"tile_px": 512, "stride_px": 448}
 SMALL = 0.032
-"""The flange's defects span hundreds of pixels at this size; this makes them 6 to 20."""
+"""The flange's defects span hundreds of pixels at this size; this makes them 10 to 25."""
 KINDS = ("dent", "corrosion", "chip")
 MOSAIC, MOSAIC_PX = 8, 256
 """Magnetic tiles in a row of a mosaic, and the side of each in pixels."""

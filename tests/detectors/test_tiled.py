@@ -5,6 +5,7 @@ import pytest
 
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime
 from okng.adapters.runtimes.openvino import OpenVino
+from okng.algorithms.pixels import Preparer
 from okng.algorithms.tiles import lay_tiles
 from okng.detectors.fusion import Fusion, FusionConfig, GaussianMember, MemoryMember
 from okng.detectors.gaussian import Gaussian
@@ -13,6 +14,9 @@ from okng.detectors.tiled import Tiled, TiledConfig
 from okng.domain.arrays import Floats, Mask
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map, silent
+from okng.domain.view import Box, View
+from okng.graphs.camera import camera_graph
+from okng.graphs.resize import Size
 from okng.testing.detectors import (
     DETECTOR_CHECKS,
     DetectorTrial,
@@ -143,6 +147,20 @@ def test_runtimes_agree() -> None:
     )
     for name in ("score", "anomaly_map"):
         assert one[name] == pytest.approx(other[name], rel=1e-3)
+
+
+def test_the_cameras_own_size_goes_before_the_tiles() -> None:
+    """Crop and resize are put before the loop as before any graph, on either runtime."""
+    trained = tiled_memory(RUNTIME).train(textures(3, 96, 128), None, silent)
+    view = View(128, 96, Box(10, 6, 256, 192))
+    exported = camera_graph(trained.graph, view, None, Size(220, 300))
+    taken = np.random.default_rng(0).integers(0, 256, (220, 300, 3)).astype(np.uint8)
+    prepared = {"image": Preparer(view)(taken)[None]}
+    expected = RUNTIME.load(trained.graph).run(prepared)
+    for runtime in (RUNTIME, OpenVino(OpenVino.Config())):
+        found = runtime.load(exported).run({"image": taken[None]})
+        for name in ("score", "anomaly_map"):
+            assert found[name] == pytest.approx(expected[name], rel=1e-3)
 
 
 def test_seams_cannot_be_seen() -> None:

@@ -146,6 +146,7 @@ def test_empty_folder_says_what_is_expected(fresh: Okng, tmp_path: Path) -> None
         (["--tile", "big"], "'big' is no tile: write 512, or 512:64"),
         (["--tile", "64:64"], "cannot overlap by 64"),
         (["--tile", "8"], "tile_px"),
+        (["--tile", "64", "--budget-ms", "5"], "a budget cannot be kept through tiles"),
         (["--tile", "512"], "larger than what is looked at, 64 x 64 px"),
         (["--set", "bank_size"], "is no setting: write name=value"),
         (["--set", "bank_sise=3"], "bank_size"),

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from starlette.routing import compile_path
 
+from okng.detectors.tiled import TiledConfig
+from okng.interfaces.http.bodies import Tile
+
 ROOT = Path(__file__).resolve().parents[3]
 METHOD = re.compile(r"-X ([A-Z]+)")
 FILLED = {"$ID": "019a9f5e-7c00-7000-8000-000000000000", "$P": "$URL/products/bottle/inspections"}
@@ -70,3 +73,8 @@ def test_examples_are_accepted(fresh):
                 assert answer.status_code not in (400, 422, 500), (path, answer.text)
                 tried += 1
     assert tried > 8
+
+
+def test_tiles_over_http_are_those_of_the_detector() -> None:
+    """What a training over HTTP leaves out has the defaults that tiles have everywhere."""
+    assert Tile().model_dump() == TiledConfig().model_dump()
