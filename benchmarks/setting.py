@@ -45,11 +45,15 @@ def machine() -> str:
 def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a Markdown table under a title and the machine's name."""
     print(f"\n### {title}\n\n{machine()}\n")
-    print("| " + " | ".join(heads) + " |")
-    print("|" + "|".join("---" if i == 0 else "---:" for i in range(len(heads))) + "|")
-    for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |")
-    print(flush=True)
+    print(markdown(heads, rows), flush=True)
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table, its first column to the left and the others to the right."""
+    rule = ["---" if i == 0 else "---:" for i in range(len(heads))]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "|".join(rule) + "|"]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
 
 
 def picture(name: str, chart: str) -> None:
