@@ -13,9 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
+from onnx.numpy_helper import to_array
 
-from benchmarks.rivals.protocol import THREADS, Answer, Clock, peak_mib, serve, timed
+from benchmarks.rivals.folded import unfold
+from benchmarks.rivals.protocol import THREADS, Answer, Clock, serve, timed
 
 torch.set_num_threads(THREADS)
 torch.set_num_interop_threads(THREADS)
@@ -61,22 +64,24 @@ class Side:
     """Trains a model from a folder, exports it, and judges files with it."""
 
     def __init__(self) -> None:
+        self._model: Patchcore | Padim
+        self._engine: Engine
         self._inferencer: TorchInferencer | OpenVINOInferencer | None = None
 
     def train(
         self, folder: str, out: str, model: str, settings: dict[str, Any], weights: str | None
     ) -> Answer:
-        """Fit with defaults but for `settings`, and export to PyTorch and OpenVINO.
+        """Fit with defaults but for `settings`.
 
         `weights` is "pretrained" (anomalib's own, downloaded), a file of ResNet18 in ONNX, or
         nothing: random ones.
         """
         torch.manual_seed(0)
         clock = Clock()
-        built = MODELS[model](pre_trained=weights == "pretrained", **settings)
+        self._model = MODELS[model](pre_trained=weights == "pretrained", **settings)
         if weights and weights != "pretrained":
-            _set_resnet18(built.model.feature_extractor.feature_extractor, Path(weights))
-        engine = Engine(
+            _set_resnet18(self._model.model.feature_extractor.feature_extractor, Path(weights))
+        self._engine = Engine(
             accelerator="cpu",
             devices=1,
             logger=False,
@@ -85,18 +90,18 @@ class Side:
             enable_model_summary=False,
             default_root_dir=out,
         )
-        engine.fit(model=built, datamodule=_images(Path(folder)))
+        self._engine.fit(model=self._model, datamodule=_images(Path(folder)))
         seconds, cpu_s = clock.read()
-        fitted = {"train_s": seconds, "train_cpu_s": cpu_s, "fit_peak_mib": peak_mib()}
-        engine.export(built, ExportType.TORCH, export_root=out)
+        return {"train_s": seconds, "train_cpu_s": cpu_s}
+
+    def export(self, out: str) -> Answer:
+        """Write what was trained for both runtimes; the time is OpenVINO's export alone."""
+        self._engine.export(self._model, ExportType.TORCH, export_root=out)
         clock = Clock()
         options = {"opset_version": 18, "verbose": False}
-        engine.export(built, ExportType.OPENVINO, export_root=out, onnx_kwargs=options)
-        return {
-            **fitted,
-            "export_cpu_s": clock.read()[1],
-            "size_mib": _size_mib(Path(out, "weights", "openvino")),
-        }
+        self._engine.export(self._model, ExportType.OPENVINO, export_root=out, onnx_kwargs=options)
+        size = _size_mib(Path(out, "weights", "openvino"))
+        return {"export_cpu_s": clock.read()[1], "size_mib": size}
 
     def load(self, out: str, runtime: str) -> Answer:
         """Get ready on `runtime`, "torch" or "openvino"."""
@@ -138,32 +143,9 @@ def _images(folder: Path) -> Folder:
 
 
 def _set_resnet18(network: torch.nn.Module, file: Path) -> None:
-    """Set the weights of timm's ResNet18 from an ONNX file with batch normalization folded in.
-
-    A folded convolution has a bias and its normalization is the identity; here the bias goes into
-    the normalization, whose running mean is 0 and whose running variance is 1 - epsilon.
-    """
-    import onnx
-    from onnx.numpy_helper import to_array
-
+    """Set the weights of timm's ResNet18, whose names are torchvision's, from an ONNX file."""
     arrays = {i.name: to_array(i) for i in onnx.load(file).graph.initializer}
-    epsilon = 1e-5
-    state = {}
-    for name, array in arrays.items():
-        if not name.endswith(".weight") or array.ndim != 4:
-            continue
-        convolution = name.removesuffix(".weight")
-        normalization = (
-            convolution.removesuffix(".0") + ".1"
-            if convolution.endswith("downsample.0")
-            else convolution.replace("conv", "bn")
-        )
-        width = array.shape[0]
-        state[name] = torch.tensor(array)
-        state[f"{normalization}.weight"] = torch.ones(width)
-        state[f"{normalization}.bias"] = torch.tensor(arrays[f"{name}_bias"])
-        state[f"{normalization}.running_mean"] = torch.zeros(width)
-        state[f"{normalization}.running_var"] = torch.full((width,), 1 - epsilon)
+    state = {name: torch.tensor(array) for name, array in unfold(arrays).items()}
     missing, _ = network.load_state_dict(state, strict=False)
     left = [name for name in missing if not name.endswith("num_batches_tracked")]
     if left:
@@ -178,4 +160,4 @@ if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     logging.getLogger("anomalib").setLevel(logging.ERROR)
     side = Side()
-    serve({"train": side.train, "load": side.load, "time": side.time})
+    serve({"train": side.train, "export": side.export, "load": side.load, "time": side.time})

@@ -91,28 +91,33 @@ def train_in_turn(arena: Arena, rival: Rival, effort: Effort) -> dict[str, Any]:
             out = arena.out("okng")
             ours.append(side.ask("train", folder=folder, out=out, options=dict(arena.options)))
         with worker(arena.anomalib, "anomalib_side") as side:
+            out = arena.out(rival.name)
             theirs.append(
                 side.ask(
                     "train",
                     folder=folder,
-                    out=arena.out(rival.name),
+                    out=out,
                     model=rival.model,
                     settings=dict(rival.settings),
                     weights=rival.weights,
                 )
             )
+            if len(theirs) == 1:
+                exported = side.ask("export", out=out)
     return {
         **{f"okng_{name}": [answer[name] for answer in ours] for name in _TRAINING},
         **{name: [answer[name] for answer in theirs] for name in _TRAINING},
-        "export_cpu_s": [answer["export_cpu_s"] for answer in theirs],
         "okng_train_mib": [answer["peak_mib"] for answer in ours],
-        "train_mib": [answer["fit_peak_mib"] for answer in theirs],
+        "train_mib": [answer["peak_mib"] for answer in theirs],
+        "export_cpu_s": exported["export_cpu_s"],
         "okng_model_mib": ours[-1]["size_mib"],
-        "model_mib": theirs[-1]["size_mib"],
+        "model_mib": exported["size_mib"],
     }
 
 
-def judge_in_turn(arena: Arena, rival: Rival, runtime: str, effort: Effort) -> dict[str, Any]:
+def judge_in_turn(
+    arena: Arena, rival: Rival, runtime: str, effort: Effort, rival_side: str = "anomalib_side"
+) -> dict[str, Any]:
     """Time files in bursts, okng's and the rival's in turn; then score every test image.
 
     Both processes stay, each with its model loaded; one waits while the other works. The first
@@ -122,7 +127,7 @@ def judge_in_turn(arena: Arena, rival: Rival, runtime: str, effort: Effort) -> d
     files = files[:: max(1, len(files) // (effort.turns * BURST))]
     with (
         worker(arena.okng, "okng_side") as okng,
-        worker(arena.anomalib, "anomalib_side") as anomalib,
+        worker(arena.anomalib, rival_side) as anomalib,
     ):
         sides = {"okng": okng, "rival": anomalib}
         said = {
@@ -138,7 +143,7 @@ def judge_in_turn(arena: Arena, rival: Rival, runtime: str, effort: Effort) -> d
                     medians[f"{name}_{clock}"].append(float(np.median(said[name][clock])))
         return {
             "runtime": runtime,
-            "versions": {"okng": said["okng"]["version"], **said["rival"]["versions"]},
+            "versions": {**said["okng"]["versions"], **said["rival"]["versions"]},
             **{f"okng_latency_{clock}": medians[f"okng_{clock}"] for clock in _CLOCKS},
             **{f"latency_{clock}": medians[f"rival_{clock}"] for clock in _CLOCKS},
             "okng_latency_mib": said["okng"]["peak_mib"],

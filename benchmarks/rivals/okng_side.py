@@ -29,7 +29,7 @@ class Side:
     def load(self, out: str, runtime: str) -> Answer:
         """Get ready on `runtime`."""
         self._inspector = load("part", settings=_at(out, runtime))
-        return {"version": __version__}
+        return {"versions": {"okng": __version__}}
 
     def time(self, files: list[str]) -> Answer:
         """Time each file's way to its verdict, with map and regions."""

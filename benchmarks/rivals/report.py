@@ -100,7 +100,7 @@ def _figure_row(name: str, runs: Mapping[str, Result]) -> list[str]:
         name,
         " / ".join(sorted(found)),
         _seconds(run["train_cpu_s"]),
-        _seconds(run["export_cpu_s"]),
+        _seconds([run["export_cpu_s"]]),
         *(_milliseconds(runs[r]["latency_cpu_ms"]) if r in runs else "-" for r in _RUNTIMES),
         _whole(run["train_mib"]),
         " / ".join(f"{runs[r]['latency_mib']:.0f}" for r in _RUNTIMES if r in runs),
