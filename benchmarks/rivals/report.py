@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rivals.picture import Bar, bars
 from benchmarks.setting import markdown
+from okng.reports.bars import Bar, ratio_bars
+from okng.reports.curves import picture_file
 
 Result = Mapping[str, Any]
 Key = tuple[str, int, str]
@@ -27,8 +28,8 @@ def render(results: Sequence[Result], out: Path) -> None:
         chosen = {key[2]: runs for key, runs in groups.items() if key[:2] == (name, images)}
         texts += [f"### {name}, {images} good images\n", *_tables(chosen)]
         file = out / f"{name}-{images}.svg"
-        title = f"Processor time, times okng's: {name}, {images} good images, one thread"
-        file.write_text(bars(title, _bars(chosen)), encoding="utf-8")
+        title = f"A rival's processor time over okng's: {name}, {images} good images, one thread"
+        file.write_text(picture_file(ratio_bars(title, _bars(chosen))), encoding="utf-8")
     text = "\n".join(texts)
     (out / "rivals.md").write_text(text, encoding="utf-8")
     print(text)

@@ -5,7 +5,6 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from benchmarks.rivals.contest import Arena, Effort, Rival, copied, judge_in_tur
 from benchmarks.rivals.environments import PROJECT
 from benchmarks.rivals.folded import EPSILON, unfold
 from benchmarks.rivals.okng_side import Side
-from benchmarks.rivals.picture import Bar, bars
 from benchmarks.rivals.protocol import peak_mib
 from benchmarks.rivals.report import ratios, render
 from benchmarks.rivals.worker import worker
@@ -23,7 +21,6 @@ from okng.adapters.datasets import read_dataset
 from okng.testing.images import write_folder
 
 PYTHON = Path(sys.executable)
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def result(runtime: str, **changed: Any) -> dict[str, Any]:
@@ -76,15 +73,6 @@ def test_last_result_counts(tmp_path: Path) -> None:
     text = (tmp_path / "rivals.md").read_text(encoding="utf-8")
     assert "0.750" in text
     assert "0.500" not in text
-
-
-def test_bars_are_as_long_as_their_logarithms() -> None:
-    """A ratio of 100 is drawn twice as long as one of 10, and text is escaped."""
-    found = [Bar("a & b", "training", 10.0, 9.0, 11.0), Bar("a & b", "judging", 100.0, 90.0, 99.0)]
-    picture = ElementTree.fromstring(bars("<title>", found))
-    drawn = [r for r in picture.iter(f"{SVG}rect") if r.get("class", "").startswith("b")]
-    ten, hundred = (float(rectangle.get("width", "nan")) for rectangle in drawn)
-    assert hundred == pytest.approx(2 * ten, abs=0.2)
 
 
 def test_both_sides_get_the_same_images(tmp_path: Path) -> None:

@@ -171,4 +171,8 @@ text { fill: var(--soft); }
 .s3 { stroke: var(--s3); } .s4 { stroke: var(--s4); }
 .dot.s0 { fill: var(--s0); } .dot.s1 { fill: var(--s1); } .dot.s2 { fill: var(--s2); }
 .dot.s3 { fill: var(--s3); } .dot.s4 { fill: var(--s4); }
+.bar { stroke: none; }
+.bar.s0 { fill: var(--s0); } .bar.s1 { fill: var(--s1); } .bar.s2 { fill: var(--s2); }
+.bar.s3 { fill: var(--s3); } .bar.s4 { fill: var(--s4); }
+.whisker { stroke: var(--ink); stroke-width: 1.5; }
 """
