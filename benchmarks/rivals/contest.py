@@ -16,6 +16,9 @@ from okng.algorithms.metrics import auroc
 from okng.domain.dataset import Dataset, Sample, Split
 
 BURST = 5
+# Between 128 KiB and 32 MiB glibc's allocator learns to keep what is freed; the temporary arrays of
+# a coreset's steps then pile up to gigabytes. Larger sets are beyond that range by themselves.
+_RETURNING = {"MALLOC_MMAP_THRESHOLD_": str(8 << 20)}
 _CLOCKS = ("ms", "cpu_ms")
 _TRAINING = ("train_s", "train_cpu_s")
 
@@ -90,7 +93,7 @@ def train_in_turn(arena: Arena, rival: Rival, effort: Effort) -> dict[str, Any]:
         with worker(arena.okng, "okng_side") as side:
             out = arena.out("okng")
             ours.append(side.ask("train", folder=folder, out=out, options=dict(arena.options)))
-        with worker(arena.anomalib, "anomalib_side") as side:
+        with worker(arena.anomalib, "anomalib_side", _RETURNING) as side:
             out = arena.out(rival.name)
             theirs.append(
                 side.ask(

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,9 @@ class Worker:
 
 
 @contextmanager
-def worker(python: Path, side: str) -> Iterator[Worker]:
+def worker(
+    python: Path, side: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Worker]:
     """Start `benchmarks.rivals.<side>` under that Python; it ends with the block."""
     with tempfile.TemporaryDirectory() as place:
         log = Path(place, "said.txt")
@@ -57,7 +59,12 @@ def worker(python: Path, side: str) -> Iterator[Worker]:
                 text=True,
                 encoding="utf-8",
                 cwd=PROJECT,
-                env={**os.environ, **one_thread(), "PYTHONPATH": str(PROJECT)},
+                env={
+                    **os.environ,
+                    **one_thread(),
+                    "PYTHONPATH": str(PROJECT),
+                    **(environment or {}),
+                },
             )
         try:
             yield Worker(process, log)
