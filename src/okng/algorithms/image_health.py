@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from okng.domain.arrays import Mask, Pixels, Scores
+from okng.domain.arrays import Pixels, Scores
 
 _LONGEST = 1024  # of what is measured: blur of a pixel in 8,000 is not what this is about
 _NOISE_PX = 1.0
@@ -63,8 +63,3 @@ def deviations(values: Scores, floor: float) -> Scores:
             spread = _MAD * float(np.median(np.abs(away[side])))
             found[side] = away[side] / max(spread, floor)
     return found
-
-
-def outlying(values: Scores, deviation: float, floor: float) -> Mask:
-    """Tell which values lie more than `deviation` robust standard deviations off the median."""
-    return np.asarray(np.abs(deviations(values, floor)) > deviation)

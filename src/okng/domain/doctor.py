@@ -1,7 +1,7 @@
 """What a check-up of a dataset finds, before anything is trained on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -117,7 +117,6 @@ class Diagnosis:
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
-    groups: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def urgency(self) -> Urgency | None:

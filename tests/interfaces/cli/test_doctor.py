@@ -133,6 +133,24 @@ def test_bad_options_are_refused(
     assert said in done.err
 
 
+def test_the_list_examined_is_not_replaced(fresh: Okng, tmp_path: Path) -> None:
+    """A split never overwrites the list that it is made of."""
+    (tmp_path / "all.csv").write_text("path,label\n")
+    done = fresh("doctor", tmp_path / "all.csv", "--split", tmp_path / "all.csv")
+    assert done.code == 2
+    assert "name another" in done.err
+
+
+def test_a_training_begins_with_a_first_look(fresh: Okng, sick: Path) -> None:
+    """`okng train` tells of copies in the test and of two labels, and offers the check-up."""
+    small = ("--size", "64", "--set", "bank_size=48")
+    done = fresh("train", sick, *small)
+    assert done.code == 0, done.err
+    assert "copies of training images, byte by byte" in done.out
+    assert "one picture has two labels, good and hole" in done.out
+    assert f"okng doctor {sick}" in done.out
+
+
 def test_nothing_readable_is_an_error(fresh: Okng, tmp_path: Path) -> None:
     """A dataset of which no image can be read is refused, with the first reason."""
     (tmp_path / "good").mkdir()

@@ -55,6 +55,8 @@ def doctor(
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
     if split is not None and split.suffix.lower() != ".csv":
         raise typer.BadParameter(f"{split} should end in .csv", param_hint="--split")
+    if split is not None and split.resolve() == folder.resolve():
+        raise typer.BadParameter(f"{split} is what is examined: name another", param_hint="--split")
     if not 0 < test_share < 1:
         raise typer.BadParameter(
             f"{test_share:g} is no share between 0 and 1", param_hint="--test-share"
