@@ -119,13 +119,13 @@ def write_list(samples: Sequence[Sample], folder: Path) -> bytes:
     """
     file = io.StringIO(newline="")
     rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(("path", "label", "mask", "split", "group"))
+    has_masks = any(sample.masks for sample in samples)
+    rows.writerow(("path", "label", *(("mask",) if has_masks else ()), "split", "group"))
     for sample in samples:
         pictures = (path for path in sample.masks if isinstance(path, Path))
-        mask = _BETWEEN.join(_place(path, folder) for path in pictures)
-        label = _written(sample.label or "")
-        place = _place(sample.path, folder)
-        rows.writerow((place, label, mask, sample.split.value, sample.group or ""))
+        mask = (_BETWEEN.join(_place(path, folder) for path in pictures),) if has_masks else ()
+        label, place = _written(sample.label or ""), _place(sample.path, folder)
+        rows.writerow((place, label, *mask, sample.split.value, sample.group or ""))
     return file.getvalue().encode()
 
 
