@@ -20,11 +20,10 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 
-from okng.graphs.efficientnet_lite import STAGES, feature_graph
+from okng.graphs.efficientnet_lite import BORDER_PX, MULTIPLE, OUTPUTS, STAGES, feature_graph
 
 NAME = "efficientnet_lite0"
 DEPTH = 1.0
-OUTPUTS = {1: "stride4", 2: "stride8", 4: "stride16"}
 STRIDES = {1: 4, 2: 8, 4: 16}
 # The reference network numbers its blocks through; these close the stages of OUTPUTS.
 LAST_BLOCKS = {2: "stride4", 4: "stride8", 10: "stride16"}
@@ -96,8 +95,8 @@ def provenance(graph: bytes) -> dict[str, object]:
             "range": [0, 255],
             "normalisation": "in the graph: (image - 127.5) / 127.5; the network was trained with "
             "(image - 127) / 128, at most one grey level beside it",
-            "multiple": max(STRIDES.values()),
-            "border_px": max(STRIDES.values()),
+            "multiple": MULTIPLE,
+            "border_px": BORDER_PX,
         },
         "stages": [
             {"name": name, "stride": STRIDES[index], "channels": STAGES[index].channels}

