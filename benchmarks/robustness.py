@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.kept import FOLDER, Kept
 from benchmarks.robustness_report import report
-from benchmarks.setting import data_folder
+from benchmarks.setting import data_folder, datasets
 from benchmarks.shifts import SHIFTS
 from benchmarks.tiers import home, trained
 from okng.adapters.datasets import read_dataset
@@ -46,7 +46,7 @@ def main() -> None:
 
 def _sets(folders: Sequence[str]) -> list[Dataset]:
     if folders:
-        return [read_dataset(folder) for folder in folders]
+        return datasets(folders)
     flange, _ = render_demo(FOLDER / "flange", GOOD, SEED, home())
     return [read_dataset(flange), read_dataset(data_folder() / "bottle")]
 
