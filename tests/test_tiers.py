@@ -115,9 +115,11 @@ def test_settings_come_on_top_of_a_tier(with_backbone: Settings) -> None:
 def test_a_sketch_is_as_large_as_what_training_makes(name: str, settings: Settings) -> None:
     """Same signature, and within a few per cent the same bytes."""
     runtime = installed_runtimes(settings)[0]
-    values = {"turns": 1} if name == "memory" else {}
+    values = {"turns": 1, "altered": 0} if name == "memory" else {}
     if name == "fusion":
-        values = {"members": [{"detector": "memory", "turns": 1}, {"detector": "gaussian"}]}
+        values = {
+            "members": [{"detector": "memory", "turns": 1, "altered": 0}, {"detector": "gaussian"}]
+        }
     detector = build_detector(name, values, runtime, settings).detector
     images = ArrayImages(good_parts(5, 64))
     trained = detector.train(images, None, silent).graph

@@ -15,7 +15,8 @@ from okng.testing.images import ArrayImages, good_part, good_parts, with_defect
 RUNTIME = OnnxRuntime(OnnxRuntime.Config())
 SIZE = 96
 FOLDS = [0, 1, 2, 0, 1, 2]
-MEMORY = MemoryMember(turns=1, bank_size=60)
+PLAIN = MemoryMember(turns=1, altered=0)
+MEMORY = PLAIN.model_copy(update={"bank_size": 60})
 CONFIG = FusionConfig(members=(MEMORY, GaussianMember()))
 
 
@@ -56,7 +57,10 @@ def test_no_image_has_a_share_in_its_own_cross_fitted_score() -> None:
 
 def test_grids_of_different_sizes_meet_on_the_finest() -> None:
     """A member with coarse cells is brought to the cells of the other."""
-    members = (MemoryMember(turns=1, cell_px=16), MemoryMember(turns=1, cell_px=8))
+    members = (
+        MemoryMember(turns=1, altered=0, cell_px=16),
+        MemoryMember(turns=1, altered=0, cell_px=8),
+    )
     trained = Fusion(FusionConfig(members=members), RUNTIME).train(
         ArrayImages(good_parts(6, SIZE)), FOLDS, silent
     )
@@ -103,7 +107,11 @@ def test_masked_cells_take_no_part() -> None:
 
 def test_it_conforms_with_a_mask_of_members() -> None:
     """Three members, two of them on other cells, pass the conformance suite."""
-    members = (MEMORY, GaussianMember(), MemoryMember(turns=1, stages=("stride4",), cell_px=8))
+    members = (
+        MEMORY,
+        GaussianMember(),
+        PLAIN.model_copy(update={"stages": ("stride4",), "cell_px": 8}),
+    )
     check_detector(lambda on: Fusion(FusionConfig(members=members), on), RUNTIME, size=SIZE)
 
 

@@ -16,7 +16,9 @@ CHANNELS = 152  # of stride 8 and 16
 
 def train(count: int = 6, folds: list[int] | None = None, **settings: object) -> Trained:
     images = ArrayImages(good_parts(count, 96))
-    return Memory(Memory.Config(**{"turns": 1, **settings}), RUNTIME).train(images, folds, silent)
+    return Memory(Memory.Config(**{"turns": 1, "altered": 0, **settings}), RUNTIME).train(
+        images, folds, silent
+    )
 
 
 def bank_in(graph: bytes) -> np.ndarray:
@@ -73,7 +75,7 @@ def test_masked_cells_stay_out_of_the_bank() -> None:
     inspected = np.ones((96, 96), bool)
     inspected[:, 48:] = False
     images = ArrayImages(good_parts(6, 96), inspected)
-    trained = Memory(Memory.Config(turns=1), RUNTIME).train(images, None, silent)
+    trained = Memory(Memory.Config(turns=1, altered=0), RUNTIME).train(images, None, silent)
     assert trained.facts["bank"] == 6 * 36 / 2
 
 

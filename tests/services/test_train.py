@@ -1,4 +1,5 @@
 import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -17,8 +18,14 @@ from okng.domain.errors import BadDataset, BadModel, BadSetting, ParityError
 from okng.domain.model import Manifest
 from okng.domain.ports import Images, Progress, Runtime, Session, Trained, silent
 from okng.domain.view import Box, View
-from okng.services.calibrate import Wish
-from okng.services.train import CalibrationPlan, Training, TrainingPlan, train
+from okng.services.calibrate import (
+    DefectWish,
+    Wish,
+    calibrate_on_defects,
+    recalibrate,
+    set_thresholds,
+)
+from okng.services.train import ONE_PART_COPIES, CalibrationPlan, Training, TrainingPlan, train
 from okng.testing.detectors import MeanPart, MeanPartConfig
 from okng.testing.images import ArrayImages, good_parts, save, with_defect
 from okng.testing.runtimes import SkewedRuntime
@@ -251,19 +258,59 @@ def test_no_good_images(dataset: Make, good_files: list[Path], runtime: Runtime)
         run(dataset([], (bad,)), runtime)
 
 
-def test_one_image(dataset: Make, good_files: list[Path], runtime: Runtime) -> None:
-    """One image is too few, and the error says how many would do."""
-    with pytest.raises(BadDataset, match=r"only one good image.*30"):
-        run(dataset(good_files[:1]), runtime)
+def test_one_image_is_learned_and_nothing_is_promised(
+    dataset: Make, good_files: list[Path], runtime: Runtime
+) -> None:
+    """Thresholds come from altered copies of it; the calibration says so, and what would do."""
+    training = run(dataset(good_files[:1]), runtime)
+    manifest = training.model.manifest
+    calibration = manifest.calibration
+    assert (calibration.promises, calibration.evidence) == ((), Evidence.ALTERED)
+    assert re.search(r"nothing is promised.*one single part.*30", calibration.note)
+    assert len(calibration.good_scores) == ONE_PART_COPIES
+    assert calibration.review_threshold == calibration.good_scores[-1]
+    assert (manifest.data.images, manifest.data.parts, manifest.data.held_out) == (1, 1, 0)
+    assert len(manifest.golden) == 1
 
 
-def test_all_images_identical(
+def test_one_image_finds_a_hole(dataset: Make, good_files: list[Path], runtime: Runtime) -> None:
+    """A part with a large hole scores beyond every altered copy, and beyond another good part."""
+    training = run(dataset(good_files[:1]), runtime)
+    session = runtime.load(training.model.graph)
+    good = decode_file(good_files[1])
+    scores = [
+        float(session.run({"image": pixels[None]})["score"][0])
+        for pixels in (good, with_defect(good))
+    ]
+    assert scores[1] > scores[0]
+    assert scores[1] > training.model.manifest.calibration.review_threshold
+
+
+def test_images_that_are_all_alike_are_one_part(
     dataset: Make, good_files: list[Path], runtime: Runtime, tmp_path: Path
 ) -> None:
-    """Many copies of one image are one part, and too few."""
+    """Many copies of one image promise no more than one."""
     copies = save(tmp_path / "copies", [decode_file(good_files[0])] * 6)
-    with pytest.raises(BadDataset, match="all 6 good images are alike"):
-        run(dataset(copies), runtime)
+    manifest = run(dataset(copies), runtime).model.manifest
+    assert (manifest.data.images, manifest.data.parts) == (6, 1)
+    assert manifest.calibration.evidence is Evidence.ALTERED
+
+
+def test_other_thresholds_of_one_part_promise_nothing_either(
+    dataset: Make, good_files: list[Path], runtime: Runtime
+) -> None:
+    """Whoever moves them, by hand or by a wish, is told the same; defects still speak."""
+    old = run(dataset(good_files[:1]), runtime).model.manifest.calibration
+    high = old.good_scores[-1] * 2
+    by_hand = set_thresholds(old, high, None, Wish(), 2)
+    by_wish = recalibrate(old, Wish(max_overkill=0.1), 3)
+    for moved in (by_hand, by_wish):
+        assert moved.promises == ()
+        assert "nothing is promised" in moved.note
+    defects = np.full(60, high)
+    bounded = calibrate_on_defects(old, defects, DefectWish(max_escapes=0.1), Wish(), 4)
+    assert [promise.of for promise in bounded.promises] == ["defective"]
+    assert "nothing is promised" in bounded.note
 
 
 def test_one_group_of_all_images_names_its_cause(

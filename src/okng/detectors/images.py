@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from okng.algorithms.turning import turned
+from okng.algorithms.alteration import Alteration, altered
 from okng.domain.arrays import Pixels
 from okng.domain.ports import Images
 from okng.domain.view import MASKED
@@ -26,10 +26,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Copy:
-    """The image `of`, turned counter-clockwise by `degrees`."""
+    """The image `of`, altered."""
 
     of: int
-    degrees: float
+    alteration: Alteration
 
 
 class WithCopies:
@@ -48,7 +48,7 @@ class WithCopies:
         if index < own:
             return self._images[index]
         copy = self._copies[index - own]
-        pixels = turned(self._images[copy.of], copy.degrees)
+        pixels = altered(self._images[copy.of], copy.alteration)
         pixels[~self.inspected] = MASKED
         return pixels
 

@@ -13,9 +13,9 @@ from onnx import ModelProto
 from pydantic import Field
 
 from okng.algorithms.coreset import greedy_k_center, random_projection
+from okng.detectors.copies import CopyPlan, choose_copies
 from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells
 from okng.detectors.head_training import Learned, train_head
-from okng.detectors.turns import choose_turns, turned_copies
 from okng.domain.arrays import Floats, Mask
 from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
 from okng.graphs.backbone import SHIPPED, Backbones
@@ -80,6 +80,19 @@ class MemoryConfig(FrozenConfig):
             "that lie turned. auto is 1, 2, 4 or 8: what the good images themselves show to help.",
         ),
     ] = "auto"
+    altered: Annotated[
+        Annotated[int, Field(ge=0, le=64)] | Literal["auto"],
+        Field(
+            title="Altered copies",
+            description="How many copies of each image the bank learns as well, a little turned, "
+            "shifted, lighter or darker. auto is 0, or 4 where there are at most 16 images and "
+            "these themselves show it to help.",
+        ),
+    ] = "auto"
+
+    @property
+    def copy_plan(self) -> CopyPlan:
+        return CopyPlan(self.turns, self.altered)
 
 
 class Memory:
@@ -116,11 +129,9 @@ class Memory:
         runtime = self._runtime
         features = features_for(config, self._backbones, images.inspected)
         cells = inspected_cells(images.inspected, features)
-        turns = config.turns
-        if turns == "auto":
-            share, seed = config.score_share, config.seed
-            turns = choose_turns(features, runtime, images, cells, share, seed, progress)
-        copies = turned_copies(len(images), turns)
+        wanted, share, seed = config.copy_plan, config.score_share, config.seed
+        plan = choose_copies(wanted, features, runtime, images, cells, share, seed, progress)
+        copies = plan.copies(len(images), seed)
         trainer = BankTrainer(config, cells)
         head, fitted = train_head(
             trainer, features, runtime, images, folds, progress, copies, apart
@@ -129,7 +140,8 @@ class Memory:
             "bank": trainer.bank_rows(len(images) + len(copies)),
             "dimensions": features.channels,
             "cells": f"{features.columns} x {features.rows}",
-            "turns": turns,
+            "turns": plan.turns,
+            "altered": plan.altered,
         }
         return Learned(features, head, cells, fitted, facts)
 
@@ -141,8 +153,7 @@ class Memory:
         """Do the same, but leave front and head to be joined; the bank is random."""
         features = features_for(self._config, self._backbones, inspected)
         cells = inspected_cells(inspected, features)
-        turns = 1 if self._config.turns == "auto" else self._config.turns
-        learned = images + len(turned_copies(images, turns))
+        learned = images + len(self._config.copy_plan.copies(images, 0))
         rows = BankTrainer(self._config, cells).bank_rows(learned)
         bank = np.random.default_rng(0).random((rows, features.channels), np.float32)
         head = nearest_neighbour_head(bank, self._config.scoring(cells))

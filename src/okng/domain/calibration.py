@@ -21,11 +21,14 @@ class Evidence(StrEnum):
     """How the good scores behind a calibration came about.
 
     `held-out`: the graph scored parts that had no share in its training. `cross-fitted`: graphs
-    like it, each trained without a fold, scored that fold, so a promise is approximate.
+    like it, each trained without a fold, scored that fold, so a promise is approximate. `altered`:
+    there was one part only, and mildly altered copies of its images were scored, so nothing is
+    promised.
     """
 
     HELD_OUT = "held-out"
     CROSS_FITTED = "cross-fitted"
+    ALTERED = "altered"
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,9 @@ class Calibration:
 
     A score above `review_threshold` is not OK; above `ng_threshold` it is NG. `good_scores` are
     the raw scores, ascending, of good parts that the graph (or, cross-fitted, its like) has not
-    seen; one for each independent part. `promises` speak of `review_threshold`. `ng_rule` says in
-    words where `ng_threshold` comes from, `evidence` where the good scores come from.
+    seen: one for each independent part, or for each altered copy where there was one part alone.
+    `promises` speak of `review_threshold`. `ng_rule` says in words where `ng_threshold` comes from,
+    `evidence` where the good scores come from.
     """
 
     version: int

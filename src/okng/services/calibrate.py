@@ -17,6 +17,11 @@ from okng.domain.arrays import Scores
 from okng.domain.calibration import Calibration, Evidence, Method, Promise
 from okng.domain.errors import BadSetting
 
+_ONE_PART = (
+    "about good parts nothing is promised: the thresholds come from altered copies of one single "
+    "part; train again with good images of more parts, better 30 or more"
+)
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -71,9 +76,9 @@ def calibrate(
     """Set both thresholds by good parts alone.
 
     Args:
-        good: float64 `[n]`, one raw score for each independent good part.
+        good: float64 `[n]`, one raw score for each independent good part, or for each altered copy.
         wish: what the thresholds should keep.
-        evidence: how the scores came about.
+        evidence: how the scores came about; nothing is promised on altered copies.
         graph_sha256: the graph that the scores belong to.
         version: of the calibration.
     """
@@ -96,12 +101,13 @@ def calibrate(
         graph_sha256=graph_sha256,
         review_threshold=found.threshold,
         ng_threshold=ng,
-        promises=(promise,),
+        promises=() if evidence is Evidence.ALTERED else (promise,),
         good_scores=tuple(float(score) for score in np.sort(good)),
         method=method,
         ng_rule=rule,
         created=_now(),
         evidence=evidence,
+        note=_ONE_PART if evidence is Evidence.ALTERED else "",
     )
 
 
@@ -125,7 +131,8 @@ def set_thresholds(
             f"the NG threshold ({ng:g}) must not be below the review threshold ({review:g})"
         )
     good = np.array(old.good_scores)
-    moved = _moved(old, review, (_overkill_at(review, good, wish, Method.MANUAL),), wish, version)
+    promises = _overkill_at(review, good, wish, Method.MANUAL, old.evidence)
+    moved = _moved(old, review, promises, wish, version, Method.MANUAL)
     return moved if ng is None else replace(moved, ng_threshold=ng, ng_rule="chosen by hand")
 
 
@@ -176,15 +183,20 @@ def calibrate_on_defects(
         n=len(defective),
         wanted=wanted,
     )
-    promises = (escapes, _overkill_at(review, good, wish, method))
-    return replace(_moved(old, review, promises, wish, version), note=note)
+    promises = (escapes, *_overkill_at(review, good, wish, method, old.evidence))
+    moved = _moved(old, review, promises, wish, version, method)
+    return replace(moved, note="; ".join(filter(None, (note, moved.note))))
 
 
-def _overkill_at(threshold: float, good: Scores, wish: Wish, method: Method) -> Promise:
+def _overkill_at(
+    threshold: float, good: Scores, wish: Wish, method: Method, evidence: Evidence
+) -> tuple[Promise, ...]:
     """Say what a threshold that was not chosen by order keeps: approximate, for it may have been
-    chosen after a look at these very scores."""
+    chosen after a look at these very scores. Copies of one part say nothing."""
+    if evidence is Evidence.ALTERED:
+        return ()
     above = int((good > threshold).sum())
-    return Promise(
+    promise = Promise(
         of="good",
         rate=upper_bound(above, len(good), wish.confidence),
         confidence=wish.confidence,
@@ -193,10 +205,16 @@ def _overkill_at(threshold: float, good: Scores, wish: Wish, method: Method) -> 
         n=len(good),
         wanted=wish.max_overkill,
     )
+    return (promise,)
 
 
 def _moved(
-    old: Calibration, review: float, promises: tuple[Promise, ...], wish: Wish, version: int
+    old: Calibration,
+    review: float,
+    promises: tuple[Promise, ...],
+    wish: Wish,
+    version: int,
+    method: Method,
 ) -> Calibration:
     """Return a calibration on the same evidence with another review threshold."""
     ng, rule = _ng_threshold(np.array(old.good_scores), review, wish.margin)
@@ -206,10 +224,10 @@ def _moved(
         review_threshold=review,
         ng_threshold=ng,
         promises=promises,
-        method=promises[0].method,
+        method=method,
         ng_rule=rule,
         created=_now(),
-        note="",
+        note=_ONE_PART if old.evidence is Evidence.ALTERED else "",
     )
 
 

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
+from okng.algorithms.alteration import mild_alterations
 from okng.algorithms.calibration import deal_groups, hold_out, worst_by_group
 from okng.algorithms.fingerprint import fingerprint
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, read
-from okng.detectors.images import Chosen
+from okng.detectors.images import Chosen, Copy, WithCopies
 from okng.domain.arrays import Array, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset
@@ -29,6 +30,8 @@ from okng.version import __version__
 FOLDS, FEW_FOLDS = 5, 3
 """Folds of a cross-fitting; fewer from `MANY_PARTS` on, where two thirds teach nearly as much."""
 MANY_PARTS = 300
+ONE_PART_COPIES = 16
+"""Altered copies that are scored where there is one part alone."""
 ENOUGH_HELD_OUT = Wish().parts_needed
 """Parts that are held out at least, whatever the wish: another may come later."""
 HELD_OUT_SHARE = 0.3
@@ -107,7 +110,7 @@ def train(
         progress: is told how far each stage is.
 
     Raises:
-        BadDataset: there are not at least two different good images that can be read.
+        BadDataset: there is no good image that can be read.
         ParityError: the runtimes disagree; nothing is stored.
     """
     start = perf_counter()
@@ -120,15 +123,15 @@ def train(
     prepare = Preparer(plan.view)
     with PreparedImages(samples, prepare, plan.max_pixels, progress) as images:
         groups = _groups(images, plan.group_pattern)
-        trained, scores, evidence, scored = _fit(images, groups, plan, runtimes[0], progress)
-        parts = worst_by_group(scores[scored], groups[scored])
+        fitted = _fit(images, groups, plan, runtimes[0], progress)
+        trained, parts, evidence = fitted.trained, fitted.parts, fitted.evidence
         graph_hash = sha256(trained.graph).hexdigest()
         calibration = calibrate(parts, plan.wish, evidence, graph_hash)
         session = runtimes[0].load(trained.graph)
         tolerance = TOLERANCE * max(abs(float(np.median(parts))), 1e-3)
         clear = _ClearOf(calibration, tolerance)
-        golden, pictures = _golden(images, scores, scored, session, clear, plan.max_pixels)
-        held_out = scored if evidence is Evidence.HELD_OUT else []
+        golden, pictures = _golden(images, fitted.scores, session, clear, plan.max_pixels)
+        held_out = fitted.scored if evidence is Evidence.HELD_OUT else []
         data = _data_card(dataset, images, groups, held_out, plan.group_pattern)
 
     def build(version: int) -> Model:
@@ -168,7 +171,7 @@ def _groups(images: PreparedImages, group_pattern: str | None) -> Array:
     """Return the part that each image shows, int64 `[n]`.
 
     Raises:
-        BadDataset: no image can be read, or there are fewer than two parts.
+        BadDataset: no image can be read, or what named the parts puts all into one.
     """
     if not len(images):
         first = images.refused[0]
@@ -177,31 +180,48 @@ def _groups(images: PreparedImages, group_pattern: str | None) -> Array:
         )
     groups = images.parts
     parts = len(np.unique(groups))
-    if parts < 2:
-        count, name = len(images), images.samples[0].group
-        if count > 1 and name:
-            by = "the list" if group_pattern is None else f"the group pattern {group_pattern!r}"
-            what = f"{by} puts all {count} good images into one part, {name!r}"
-        else:
-            alone = "there is only one good image"
-            what = alone if count == 1 else f"all {count} good images are alike"
+    count, name = len(images), images.samples[0].group
+    if parts < 2 < len(np.unique(images.groups)) and name:
+        by = "the list" if group_pattern is None else f"the group pattern {group_pattern!r}"
         raise BadDataset(
-            f"{what}; a threshold needs good images of at least two different parts, better 30 "
-            "or more"
+            f"{by} puts all {count} good images into one part, {name!r}, but they differ: mend it, "
+            "or leave it out"
         )
     return groups
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """What was trained, and what it made of images that the scoring graph had not seen.
+
+    `parts` has a raw score for each part, ascending; `scores` one for each image, float64 `[n]`,
+    NaN where an image has none.
+    """
+
+    trained: Trained
+    parts: Scores
+    scores: Scores
+    evidence: Evidence
+
+    @classmethod
+    def of(cls, trained: Trained, scores: Scores, groups: Array, evidence: Evidence) -> Self:
+        has_one = np.isfinite(scores)
+        return cls(trained, worst_by_group(scores[has_one], groups[has_one]), scores, evidence)
+
+    @property
+    def scored(self) -> list[int]:
+        """Return the indices of the images that have a score."""
+        return [int(i) for i in np.flatnonzero(np.isfinite(self.scores))]
+
+
 def _fit(
     images: PreparedImages, groups: Array, plan: TrainingPlan, runtime: Runtime, progress: Progress
-) -> tuple[Trained, Scores, Evidence, list[int]]:
-    """Train, and score images that the scoring graph has not seen.
-
-    Returns:
-        What was trained, raw scores `[n]`, what they are, and the indices that have one.
-    """
+) -> _Fitted:
+    """Train, and score images that the scoring graph has not seen."""
     rng = np.random.default_rng(plan.seed)
     parts = len(np.unique(groups))
+    if parts == 1:
+        return _fit_one_part(images, plan, rng, progress)
     wanted = max(plan.wish.parts_needed, ENOUGH_HELD_OUT)
     everyone = list(range(len(images)))
     split = plan.calibration is CalibrationPlan.SPLIT or (
@@ -215,7 +235,7 @@ def _fit(
             raise BadSetting(
                 f"{plan.detector_name} cannot be cross-fitted: take --calibration split"
             )
-        return trained, trained.cross_fitted, Evidence.CROSS_FITTED, everyone
+        return _Fitted.of(trained, trained.cross_fitted, groups, Evidence.CROSS_FITTED)
     held = hold_out(groups, min(max(wanted, round(HELD_OUT_SHARE * parts)), parts // 2), rng)
     kept, out = [i for i in everyone if not held[i]], [i for i in everyone if held[i]]
     trained = plan.detector.train(Chosen(images, kept), None, progress)
@@ -224,13 +244,30 @@ def _fit(
     for done, i in enumerate(out, start=1):
         scores[i] = float(session.run({"image": images[i][None]})["score"][0])
         progress("calibrate", done, len(out))
-    return trained, scores, Evidence.HELD_OUT, out
+    return _Fitted.of(trained, scores, groups, Evidence.HELD_OUT)
+
+
+def _fit_one_part(
+    images: PreparedImages, plan: TrainingPlan, rng: np.random.Generator, progress: Progress
+) -> _Fitted:
+    """Train on the images of one single part and on altered copies of them, and score these.
+
+    A graph that has seen the images alone scores the copies; nothing better can be had.
+    """
+    count = len(images)
+    alterations = mild_alterations(max(ONE_PART_COPIES, count), rng)
+    copies = [Copy(place % count, one) for place, one in enumerate(alterations)]
+    folds = [0] * count + [1] * len(copies)
+    trained = plan.detector.train(WithCopies(images, copies), folds, progress)
+    if trained.cross_fitted is None:
+        raise BadSetting(f"{plan.detector_name} cannot learn from one single part: take memory")
+    copied = np.sort(trained.cross_fitted[count:])
+    return _Fitted(trained, copied, np.full(count, np.nan), Evidence.ALTERED)
 
 
 def _golden(
     images: PreparedImages,
     scores: Scores,
-    scored: Sequence[int],
     session: Session,
     clear: "_ClearOf",
     max_pixels: int,
@@ -239,6 +276,7 @@ def _golden(
 
     An image at the very threshold would get its verdict from rounding, so the next one is taken.
     """
+    scored = np.flatnonzero(np.isfinite(scores)).tolist()
     ranked = sorted(scored, key=lambda i: float(scores[i]))
     wanted = dict.fromkeys(int(rank * len(ranked)) for rank in _GOLDEN_RANKS)
     others = sorted(set(range(len(images))) - set(scored))

@@ -118,12 +118,14 @@ def test_tiles_reach_the_model(fresh: Okng, tmp_path: Path) -> None:
     assert "looks through tiles" in " ".join(fresh("bench", "--runs", "1").out.split())
 
 
-def test_one_image_is_too_few(fresh: Okng, tmp_path: Path, draw: Okng) -> None:
-    """A folder with one image is refused with what is needed."""
+def test_one_image_promises_nothing(fresh: Okng, tmp_path: Path, draw: Okng) -> None:
+    """A folder with one image is learned, and what that is worth is said."""
     draw(tmp_path / "one" / "a.png", 1)
     done = fresh("train", tmp_path / "one", *SMALL)
-    assert done.code == 5
-    assert "only one good image" in done.err
+    assert done.code == 0
+    assert "nothing is promised" in " ".join(done.out.split())
+    shown = fresh("models", "show", "one")
+    assert "nothing is promised" in " ".join(shown.out.split())
 
 
 def test_empty_folder_says_what_is_expected(fresh: Okng, tmp_path: Path) -> None:

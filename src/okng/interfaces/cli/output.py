@@ -24,7 +24,7 @@ PIPE_WIDTH = 200
 
 STAGES = {
     "read": "Reading images",
-    "turns": "Trying turned copies",
+    "copies": "Trying altered copies",
     "features": "Computing features",
     "fit": "Learning",
     "cross-fit": "Cross-fitting",

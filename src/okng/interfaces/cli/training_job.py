@@ -86,8 +86,9 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     for refused in training.refused:
         speaker.say(note=f"refused {refused.path.name}: {refused.reason}")
     calibration = training.model.manifest.calibration
-    for promise in calibration.promises:
-        speaker.say(note=str(promise))
+    for said in (*map(str, calibration.promises), calibration.note):
+        if said:
+            speaker.say(note=said)
     speaker.say(note=f"{training.model.name} is ready after {training.seconds:.1f} s")
     return training.model.name
 

@@ -73,7 +73,7 @@ def calibration_rows(calibration: "Calibration") -> list[tuple[str, str | Sequen
     """Return what a calibration says of itself, labelled."""
     rows: list[tuple[str, str | Sequence[str]]] = [
         ("Thresholds", thresholds(calibration)),
-        ("Promise", [str(promise) for promise in calibration.promises]),
+        ("Promise", [str(promise) for promise in calibration.promises] or "nothing"),
         ("NG", calibration.ng_rule),
     ]
     if calibration.note:

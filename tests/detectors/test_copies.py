@@ -1,14 +1,14 @@
-"""`okng.detectors.turns` and the copies that it makes."""
+"""`okng.detectors.copies`."""
 
 import cv2
 import numpy as np
 import pytest
 
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime
-from okng.algorithms.turning import turned
+from okng.algorithms.alteration import Alteration, altered
+from okng.detectors.copies import ALTERED, MOST_COPIES, altered_copies, turned_copies
 from okng.detectors.images import Chosen, Copy, WithCopies
 from okng.detectors.memory import Memory
-from okng.detectors.turns import MOST_COPIES, turned_copies
 from okng.domain.arrays import Mask, Pixels
 from okng.domain.ports import Trained, silent
 from okng.domain.view import MASKED
@@ -26,12 +26,12 @@ def key(index: int, degrees: float = 0.0) -> Pixels:
     cv2.rectangle(picture, (70, 30), (100, 42), (150, 190, 160), cv2.FILLED)
     cv2.circle(picture, (64, 104), 14, (180, 150, 120), cv2.FILLED)
     noise = rng.normal(0, 3, picture.shape)
-    return turned(np.clip(picture + noise, 0, 255).astype(np.uint8), degrees)
+    return altered(np.clip(picture + noise, 0, 255).astype(np.uint8), Alteration(degrees))
 
 
 def train(pixels: list[Pixels], inspected: Mask | None = None, **settings: object) -> Trained:
     images = ArrayImages(pixels, inspected)
-    return Memory(Memory.Config(**settings), RUNTIME).train(images, None, silent)
+    return Memory(Memory.Config(**{"altered": 0, **settings}), RUNTIME).train(images, None, silent)
 
 
 def test_parts_that_lie_the_same_are_learned_once() -> None:
@@ -84,11 +84,13 @@ def test_copies_share_the_fold_of_their_image() -> None:
     """An image is never scored against a copy of itself: twins in one fold stay strangers."""
     pixels = list(good_parts(4, SIZE))
     images = ArrayImages(pixels)
-    detector = Memory(Memory.Config(turns=4), RUNTIME)
+    detector = Memory(Memory.Config(turns=4, altered=0), RUNTIME)
     fitted = detector.train(images, [0, 0, 1, 1], silent).cross_fitted
     assert fitted is not None
     for own, rest in (([0, 1], [2, 3]), ([2, 3], [0, 1])):
-        graph = Memory(Memory.Config(turns=4), RUNTIME).train(Chosen(images, rest), None, silent)
+        graph = Memory(Memory.Config(turns=4, altered=0), RUNTIME).train(
+            Chosen(images, rest), None, silent
+        )
         session = RUNTIME.load(graph.graph)
         for i in own:
             found = float(session.run({"image": images[i][None]})["score"][0])
@@ -98,7 +100,7 @@ def test_copies_share_the_fold_of_their_image() -> None:
 def test_copies_come_after_the_images_and_know_their_origin() -> None:
     """`WithCopies` numbers images first, then copies."""
     images = ArrayImages(good_parts(2, 64))
-    everything = WithCopies(images, [Copy(1, 90.0)])
+    everything = WithCopies(images, [Copy(1, Alteration(90.0))])
     assert len(everything) == 3
     assert everything.origins == [0, 1, 1]
     assert np.array_equal(everything[2], np.rot90(images[1]))
@@ -106,9 +108,10 @@ def test_copies_come_after_the_images_and_know_their_origin() -> None:
 
 def test_copies_are_evenly_spread() -> None:
     """Three turns are two copies of each image, a third of a circle apart."""
-    wanted = {Copy(of, angle) for of in range(5) for angle in (120.0, 240.0)}
-    assert set(turned_copies(5, 3)) == wanted
-    assert len(turned_copies(5, 3)) == len(wanted)
+    for count in (1, 2, 4, 5):
+        wanted = {Copy(of, Alteration(angle)) for of in range(count) for angle in (120.0, 240.0)}
+        assert set(turned_copies(count, 3)) == wanted
+        assert len(turned_copies(count, 3)) == len(wanted)
     assert turned_copies(5, 1) == ()
 
 
@@ -118,7 +121,7 @@ def test_copies_are_bounded_and_then_spread_over_images_and_angles(count: int) -
     copies = turned_copies(count, 8)
     assert len(copies) == len(set(copies)) == MOST_COPIES
     assert len({copy.of for copy in copies}) == min(count, MOST_COPIES)
-    shown = np.unique([copy.degrees for copy in copies], return_counts=True)[1]
+    shown = np.unique([copy.alteration.degrees for copy in copies], return_counts=True)[1]
     assert len(shown) == 7
     assert shown.max() <= 1.3 * shown.min()
 
@@ -135,6 +138,39 @@ def test_copies_hide_what_the_mask_hides() -> None:
     """What a turn brings behind the mask is masked again."""
     y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     disc = np.hypot(y, x) < 40
-    turned_copy = WithCopies(ArrayImages([key(0)], disc), [Copy(0, 45.0)])[1]
+    turned_copy = WithCopies(ArrayImages([key(0)], disc), [Copy(0, Alteration(45.0))])[1]
     assert (turned_copy[~disc] == MASKED).all()
     assert turned_copy[disc].std() > 0
+
+
+def test_few_images_that_differ_in_place_and_light_are_altered() -> None:
+    """Parts that lie a little otherwise each time are learned with copies that do the same."""
+    rng = np.random.default_rng(3)
+    ways = [
+        Alteration(float(a), float(x), float(y), 1 + float(g))
+        for a, x, y, g in rng.uniform(-1, 1, (6, 4)) * (2, 0.02, 0.02, 0.05)
+    ]
+    pixels = [altered(key(i), way) for i, way in enumerate(ways)]
+    assert train(pixels, turns=1, altered="auto").facts["altered"] == ALTERED
+
+
+def test_few_images_that_are_alike_are_not_altered() -> None:
+    """Where every part lies the same, copies that do not would teach what never comes."""
+    assert train([key(i) for i in range(6)], turns=1, altered="auto").facts["altered"] == 0
+
+
+def test_many_images_speak_for_themselves() -> None:
+    """Above sixteen nothing is altered unless somebody says so."""
+    pixels = [key(i) for i in range(17)]
+    assert train(pixels, turns=1, altered="auto").facts["altered"] == 0
+    assert train(pixels[:2], turns=1, altered=3).facts["altered"] == 3
+
+
+def test_altered_copies_are_of_every_image_and_differ() -> None:
+    """As many of each; the seed decides which."""
+    copies = altered_copies(3, 4, seed=1)
+    assert np.bincount([copy.of for copy in copies]).tolist() == [4, 4, 4]
+    assert len(set(copies)) == len(copies)
+    assert altered_copies(3, 4, seed=1) == copies
+    assert altered_copies(3, 4, seed=2) != copies
+    assert len(altered_copies(600, 4, seed=1)) <= MOST_COPIES
