@@ -26,10 +26,10 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 
 
 def _with_samples(page: Any) -> None:
+    # Those that are out of sight load when they come into it.
     page.wait_for_function(
-        "() => [...document.querySelectorAll('.tile img')].filter(img => img.complete "
-        "&& img.naturalWidth).length === document.querySelectorAll('.tile').length"
-        " && document.querySelector('.tile')"
+        "() => { const all = [...document.querySelectorAll('.tile img')].slice(0, 4);"
+        " return all.length > 0 && all.every(img => img.complete && img.naturalWidth) }"
     )
 
 
@@ -41,12 +41,12 @@ def _one_inspected(page: Any) -> None:
 
 def _batch_inspected(page: Any) -> None:
     _with_samples(page)
-    for tile in page.locator(".tile").all():
+    for tile in page.locator(".tile").all()[::2]:
         tile.click()
     page.locator("#batch").wait_for()
     page.wait_for_function(
         "() => document.querySelectorAll('#rows .badge').length === "
-        "document.querySelectorAll('.tile').length"
+        "Math.ceil(document.querySelectorAll('.tile').length / 2)"
     )
     page.locator("[data-sort=verdict] button").click()
     page.locator("#rows button").first.click()
@@ -60,6 +60,22 @@ PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "inspect-batch": ("/inspect", _batch_inspected),
 }
 """By name: the path, and what is done there before the picture is taken."""
+
+
+def provide(home: Path) -> str | None:
+    """Make sure that a data folder has the demo's product; return a one-time password.
+
+    None where the service has not been started there yet: it will tell the first one.
+    """
+    environment = {**os.environ, "OKNG_HOME": str(home)}
+    if not (home / "demo").exists():
+        demo = [*OKNG, "demo", "--images", "60", "--no-serve"]
+        subprocess.run(demo, env=environment, check=True)
+    if not (home / "okng.db").exists():
+        return None
+    reset = [*OKNG, "users", "reset-password", "admin", "--json"]
+    done = subprocess.run(reset, env=environment, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["password"]
 
 
 @contextmanager
@@ -86,17 +102,16 @@ def served(home: Path) -> Iterator[tuple[str, str | None]]:
         process.wait(60)
 
 
-def sign_in(page: Any, first: str | None) -> None:
-    """Sign in as the administrator, with the first password or with the one that replaced it."""
+def sign_in(page: Any, first: str) -> None:
+    """Sign in as the administrator with a one-time password."""
     page.goto("/login")
     page.get_by_label("Name").fill("admin")
-    page.get_by_label("Password").fill(first or PASSWORD)
+    page.get_by_label("Password").fill(first)
     page.keyboard.press("Enter")
-    if first is not None:
-        page.wait_for_url("**/password")
-        page.get_by_label("Password until now").fill(first)
-        page.get_by_label("New password").fill(PASSWORD)
-        page.keyboard.press("Enter")
+    page.wait_for_url("**/password")
+    page.get_by_label("Password until now").fill(first)
+    page.get_by_label("New password").fill(PASSWORD)
+    page.keyboard.press("Enter")
     page.wait_for_selector("nav")
 
 
@@ -109,13 +124,11 @@ def main() -> None:
     chromium = os.environ.get("OKNG_CHROMIUM") or shutil.which("chromium")
     with TemporaryDirectory() as own, sync_playwright() as playwright:
         home = Path(os.environ.get("OKNG_SCREENSHOT_HOME", own)).absolute()
-        if not (home / "demo").exists():
-            demo = [*OKNG, "demo", "--images", "60", "--no-serve"]
-            subprocess.run(demo, env={**os.environ, "OKNG_HOME": str(home)}, check=True)
+        known = provide(home)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         with served(home) as (url, first):
             opened = browser.new_context(base_url=url)
-            sign_in(opened.new_page(), first)
+            sign_in(opened.new_page(), known or first or "")
             kept = opened.storage_state()
             for name in wanted:
                 for picture in pictures(browser, url, kept, name):

@@ -78,9 +78,9 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Serve one product, `flange`, with one model, on a free port; many tests share it."""
     place = tmp_path_factory.mktemp("site")
-    folder = write_folder(place / "parts" / "flange", 10, 3, 3, SIZE_PX)
+    folder = write_folder(place / "parts" / "flange", 24, 3, 3, SIZE_PX)
     settings = Settings(home=place / "home", dataset_roots=(place / "parts",))
-    options = okng.TrainingOptions(size=(64, 64), config={"bank_size": 64})
+    options = okng.TrainingOptions(size=(128, 128), config={"bank_size": 512})
     okng.train(folder, options=options, settings=settings)
     fresh = good_parts(4, SIZE_PX, start=50)
     save(place / "images" / "good", fresh)

@@ -5,6 +5,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
@@ -175,6 +176,11 @@ class InspectionPool:
         for shelf in self._shelves:
             shelf.prepare(wanted)
         return wanted.model
+
+    def warm(self, reference: str) -> None:
+        """Load a model if it can be; what is wrong with it is told to whoever inspects by it."""
+        with suppress(OkngError):
+            self.prepare(reference)
 
     def invalidate(self) -> None:
         """Let the next request see an alias or a calibration that has just changed."""

@@ -127,7 +127,7 @@ def _chosen(dataset: Dataset, place: str) -> tuple[TrySample, ...]:
     each = max(1, min(_MOST_OF_A_LABEL, MOST // max(1, len(groups))))
     some = [sample for group in groups for sample in _spread(group, each)][:MOST]
     return tuple(
-        TrySample(_id(place, str(sample.path)), sample.path.name, sample.label, sample.path)
+        TrySample(_id(place, str(sample.path)), _name(sample), sample.label, sample.path)
         for sample in some
     )
 
@@ -136,6 +136,11 @@ def _spread(samples: Sequence[Sample], count: int) -> Iterator[Sample]:
     """Yield `count` of the samples, from all over the list."""
     count = min(count, len(samples))
     return (samples[i * len(samples) // count] for i in range(count))
+
+
+def _name(sample: Sample) -> str:
+    """Return a name that tells images of different labels apart, which often have equal files."""
+    return sample.path.name if sample.label is None else f"{sample.label}/{sample.path.name}"
 
 
 def _id(place: str, name: str) -> str:

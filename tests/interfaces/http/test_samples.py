@@ -41,7 +41,7 @@ def test_a_dataset_gives_some_of_each_label(fresh, tmp_path):
     assert [one["label"] for one in found] == ["good"] * 4 + ["hole"] * 4
     assert len(found) <= MOST
     assert picture(fresh, found[-1]["thumbnail_url"]).format == "JPEG"
-    (folder / "test" / "hole" / found[-1]["name"]).unlink()
+    (folder / "test" / found[-1]["name"]).unlink()
     gone = fresh.client.get(found[-1]["image_url"], headers=fresh.headers())
     assert (gone.status_code, gone.json()["code"]) == (404, "not-found")
 

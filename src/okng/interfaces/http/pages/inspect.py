@@ -1,6 +1,7 @@
 """Inspect: images in, verdicts out."""
 
 from fastapi import APIRouter, Request
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from okng.interfaces.http.callers import Served
@@ -19,8 +20,9 @@ CAMERA = {"Permissions-Policy": "camera=(self), geolocation=(), microphone=()"}
 def inspect(request: Request, service: Served, caller: InspectingVisitor) -> Response:
     """Show where images go in and verdicts come out."""
     choice = choose_product(service, request, caller)
-    taught = choice.chosen is not None and bool(service.registry.names(choice.chosen))
-    return page(
+    product = choice.chosen
+    taught = product is not None and bool(service.registry.names(product))
+    shown = page(
         request,
         "inspect",
         caller,
@@ -30,3 +32,6 @@ def inspect(request: Request, service: Served, caller: InspectingVisitor) -> Res
         headers=CAMERA,
         model=taught,
     )
+    if product is not None and taught:  # so that the first image need not wait for the model
+        shown.background = BackgroundTask(service.pool.warm, product)
+    return shown

@@ -22,7 +22,10 @@ the("viewer-bar").append(viewerTools(viewer));
 
 const queue = new InspectionQueue(pageData.product);
 const panel = new ResultPanel(the("result"), viewer);
-const grid = new BatchGrid(the("batch"), the("rows"), (item) => show(item));
+const grid = new BatchGrid(the("batch"), the("rows"), (item) => {
+  stage.scrollIntoView({ block: "nearest" });
+  void show(item);
+});
 const start = the("start");
 const atOnce = the("at-once");
 const camera = new Camera(the("camera"), the("camera-choice"));
