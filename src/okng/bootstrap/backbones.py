@@ -118,12 +118,12 @@ def entries(
         )  # fmt: skip
     for fact in KNOWN:
         if fact.name not in names:
-            way = "pull" if fact.published else "add"
+            way = f"pull {fact.name}" if fact.published else f"add {fact.name} --from FILE"
             size = fact.published.size_bytes if fact.published else 0
             found.append(
                 BackboneEntry(
                     fact.name, fact.licence, fact.tier, size, fact.defaults.side_px, None,
-                    f"okng backbone {way} {fact.name}", False,
+                    f"okng backbone {way}", False,
                 )
             )  # fmt: skip
     return found

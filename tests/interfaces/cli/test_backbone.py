@@ -88,6 +88,9 @@ def test_the_list_measures_and_says_what_can_be_had(fresh: Callable[..., Any]) -
     assert found["efficientnet_lite0"]["tier"] == "fast"
     assert not found["dinov2-small"]["installed"]
     assert found["dinov2-small"]["place"] == "okng backbone pull dinov2-small"
+    assert (
+        found["efficientnet-lite1"]["place"] == "okng backbone add efficientnet-lite1 --from FILE"
+    )
 
 
 @pytest.mark.parametrize(
