@@ -35,7 +35,8 @@ def test_the_map_is_the_mean_of_the_members_normalised_maps() -> None:
         assert learned.fitted is not None
         alone = run(learned.trained().graph, new)["anomaly_map"][0]
         maps = learned.fitted.maps
-        expected = expected + (alone - maps.mean()) / maps.std() / 2
+        centre, high = np.quantile(maps, [0.5, 0.99])
+        expected = expected + (alone - centre) / (high - centre) / 2
     found = run(fused.graph, new)
     assert found["anomaly_map"][0] == pytest.approx(expected, rel=1e-3, abs=1e-3)
     highest = np.sort(found["anomaly_map"][0].ravel())[-1:]
@@ -52,7 +53,7 @@ def test_no_image_has_a_share_in_its_own_cross_fitted_score() -> None:
     again = Fusion(CONFIG, RUNTIME).train(ArrayImages(pictures), FOLDS, silent).cross_fitted
     assert again is not None
     assert again[3] == pytest.approx(scores[3], rel=1e-6)
-    assert again[0] > scores[0] + 1
+    assert again[0] > scores[0] + 0.5
 
 
 def test_grids_of_different_sizes_meet_on_the_finest() -> None:

@@ -62,7 +62,7 @@ class FusionConfig(BaseModel):
             ge=0,
             le=1,
         ),
-    ] = 0.03
+    ] = 0.01
     seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
 
     @property
@@ -180,9 +180,13 @@ def _scoring(cells: Sequence[Mask], share: float) -> MapScoring:
 
 
 def _scale(values: Array) -> MapScale:
-    """Return mean and standard deviation of map values of inspected cells."""
-    mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
-    return MapScale(mean, max(deviation, 1e-3 * abs(mean), 1e-6))
+    """Return the median of map values of inspected cells, and how far above it the highest lie.
+
+    It is the high values that a score is made of, so their 99th percentile is the unit, and not
+    the standard deviation, which the low ones decide.
+    """
+    centre, high = np.quantile(values, [0.5, 0.99])
+    return MapScale(float(centre), float(max(high - centre, 1e-3 * abs(centre), 1e-6)))
 
 
 def _dealt(count: int, seed: int) -> list[int]:

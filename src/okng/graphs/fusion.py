@@ -14,13 +14,13 @@ from okng.graphs.heads import MapScoring, finish
 
 @dataclass(frozen=True)
 class MapScale:
-    """How a member's map is normalised: `(map - mean) / deviation`.
+    """How a member's map is normalised: `(map - centre) / spread`.
 
     Both come from maps of good parts that the member had not seen.
     """
 
-    mean: float
-    deviation: float
+    centre: float
+    spread: float
 
 
 def fused_maps(
@@ -38,9 +38,9 @@ def fused_maps(
     normalised = []
     for number, (scale, cells) in enumerate(zip(scales, inspected, strict=True)):
         value = graph.input(f"map_{number}", "float32", ("N", *cells.shape))
-        value = graph.node("Sub", value, graph.constant(np.float32(scale.mean)))
+        value = graph.node("Sub", value, graph.constant(np.float32(scale.centre)))
         # Cells that are not inspected count as ordinary ones, so that none bleeds over the edge.
-        weight = cells.astype(np.float32) / np.float32(scale.deviation * len(scales))
+        weight = cells.astype(np.float32) / np.float32(scale.spread * len(scales))
         value = graph.node("Mul", value, graph.constant(weight))
         value = graph.node("Reshape", value, graph.ints(-1, 1, *cells.shape))
         if cells.shape != (rows, columns):
