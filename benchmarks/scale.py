@@ -5,9 +5,9 @@
 Against the number: `okng.train` with its defaults on good parts of the generator, `--side` pixels
 wide so that 10,000 of them are feasible; against the size: on `--few` parts. Each training runs in
 a process of its own: its processor time (one thread; what other programs take does not count), its
-peak of resident memory, the bank, and then the graph's latency in processor time on one image. The
-slope of a straight line through the logarithms is the exponent: 1 is proportional to the number of
-images, or to that of pixels. What is done is kept in `build/benchmarks`.
+peak of resident memory, the bank, and then the processor time of an inspection, from the file to
+the verdict. The slope of a straight line through the logarithms is the exponent: 1 is proportional
+to the number of images, or to that of pixels. What is done is kept in `build/benchmarks`.
 """
 
 import argparse
@@ -37,7 +37,11 @@ IMAGES = (10, 30, 100, 300, 1000, 3000, 10_000)
 SIDES = (64, 128, 256, 512, 1024)
 BLOCK = 1000
 RUNS = 15
-MEASURES = {"train_s": "training, s", "memory_mib": "peak memory, MiB", "latency_ms": "graph, ms"}
+MEASURES = {
+    "train_s": "training, s",
+    "memory_mib": "peak memory, MiB",
+    "latency_ms": "inspection, ms",
+}
 _SMALLEST_PX = 128
 
 Records = Sequence[tuple[float, dict[str, float]]]
@@ -125,10 +129,14 @@ def _report(by_images: Records, by_pixels: Records, side: int, few: int) -> None
             [f"{n:,}", *(f"{r[m]:.4g}" for m in measures), f"{r['bank']:,.0f}"]
             for n, (_, r) in zip(shown, records, strict=True)
         ]
-        upper = records[len(records) // 2 - 1 :]
+        upper = records[-max(2, len(records) // 2) :]
         for name, part in (("exponent, all", records), ("exponent, upper half", upper)):
             slopes = [slope([(n, r[m]) for n, r in part]) for m in measures]
             rows.append([name, *(f"{value:.2f}" for value in slopes), ""])
+        if first == "images":
+            (fewer, before), (more, after) = records[-2:]
+            gained = [1000 * (after[m] - before[m]) / (more - fewer) for m in measures]
+            rows.append(["for each further 1,000", *(f"{value:.4g}" for value in gained), ""])
         table(title, [first, *MEASURES.values(), "bank, cells"], rows)
     picture("scale.svg", _drawn(by_images, by_pixels, side, few))
 
@@ -142,7 +150,9 @@ def _drawn(by_images: Records, by_pixels: Records, side: int, few: int) -> str:
         for measure, title in MEASURES.items():
             points = [(float(n), record[measure]) for n, record in records]
             curve = Curve("", points, dots=True)
-            panels += [Panel(title, Axis(label, True), Axis("", True), [curve])] if points else []
+            # Logarithms would make much of the little by which memory grows.
+            y = Axis("", is_log=True) if measure == "train_s" else Axis("", low=0.0)
+            panels += [Panel(title, Axis(label, True), y, [curve])] if points else []
     about = "Training time, peak memory and latency against the number of images and their size."
     return small_multiples("How okng scales", about, panels, columns=3)
 
