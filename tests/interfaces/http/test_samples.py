@@ -1,6 +1,7 @@
 """A few images to try a product with, and the demo's images as a dataset."""
 
 import io
+from base64 import b64decode
 
 import pytest
 from PIL import Image
@@ -92,3 +93,18 @@ def test_a_map_says_where_it_lies(running, good):
     ).json()  # fmt: skip
     assert answer["map"]["box"] == {"x": 0, "y": 0, "width": 64, "height": 64}
     assert answer["map"]["low"] < answer["map"]["high"]
+
+
+def test_a_tiff_as_browsers_can_show_it(running, bad):
+    """On request an image comes as PNG: with the answer, and later from what was kept."""
+    tiff = io.BytesIO()
+    Image.open(io.BytesIO(bad)).save(tiff, "TIFF")
+    answer = running.ask(
+        "POST", "/products/flange/inspections?include=picture", content=tiff.getvalue(),
+        headers={"Content-Type": "image/tiff"},
+    ).json()  # fmt: skip
+    with_answer = Image.open(io.BytesIO(b64decode(answer["picture"])))
+    assert (with_answer.format, with_answer.size) == ("PNG", (64, 64))
+    if answer["image_url"]:
+        assert picture(running, f"{answer['image_url']}?format=png").format == "PNG"
+        assert picture(running, answer["image_url"]).format == "TIFF"

@@ -266,6 +266,7 @@ class InspectionAnswer(Answer):
     thumbnail_url: str | None
     overlay: str | None = Field(None, description="JPEG, base64; on request")
     map: MapAnswer | None = Field(None, description="on request")
+    picture: str | None = Field(None, description="PNG, base64; on request")
 
 
 class BatchItem(Answer):

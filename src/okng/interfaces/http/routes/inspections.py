@@ -1,5 +1,6 @@
 """Inspections: an image in, a verdict out; and what was inspected before."""
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
@@ -7,6 +8,8 @@ from typing import Annotated, Literal
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from okng.algorithms.pictures import png
+from okng.algorithms.pixels import decode
 from okng.bootstrap.service import Service
 from okng.domain.errors import BadRequest, OkngError
 from okng.domain.records import InspectionFilter, Order
@@ -33,8 +36,12 @@ from okng.services.trigger import Trigger
 router = APIRouter(prefix=API, tags=["inspections"])
 
 Include = Annotated[
-    list[Literal["overlay", "map"]],
-    Query(max_length=2, description="`overlay` (JPEG) and `map` (float32), both base64"),
+    list[Literal["overlay", "map", "picture"]],
+    Query(
+        max_length=3,
+        description="`overlay` (JPEG), `map` (float32), and `picture` (PNG, for what shows no TIFF)"
+        ", each base64",
+    ),
 ]
 Key = Annotated[
     str | None,
@@ -190,9 +197,19 @@ def get_inspection(service: Served, by: Reader, inspection_id: Id) -> Response:
 @router.get(
     "/inspections/{inspection_id}/image", response_class=Response, responses=file_answer("image/*")
 )
-def get_image(service: Served, by: Reader, inspection_id: Id) -> Response:
-    """Return the image of an inspection as it came."""
-    return picture_response(service.search.image(inspection_id, by), inspection_id)
+def get_image(
+    service: Served,
+    by: Reader,
+    inspection_id: Id,
+    format: Annotated[  # noqa: A002
+        Literal["original", "png"], Query(description="`png`: upright, for what shows no TIFF")
+    ] = "original",
+) -> Response:
+    """Return the image of an inspection as it came, or as every browser can show it."""
+    image = service.search.image(inspection_id, by)
+    if format == "png":
+        image = png(decode(image, service.settings.max_pixels))
+    return picture_response(image, inspection_id)
 
 
 @router.get(
@@ -220,6 +237,8 @@ def _answered(
             height, width = kept.pixels.shape[:2]
             box = roi or Box(0, 0, width, height)
             more["map"] = map_record(prediction.anomaly_map, calibration, box)
+        if "picture" in include and kept.pixels is not None:
+            more["picture"] = b64encode(png(kept.pixels)).decode()
         if "overlay" in include and kept.pixels is not None:
             more["overlay"] = overlay_jpeg(kept.pixels, prediction.anomaly_map, calibration, roi)
     return json_bytes(inspection_record(kept.record, more)), kept.repeated

@@ -41,6 +41,12 @@ export function the(id) {
   return element;
 }
 
+/** Wait until what was changed is on the screen; no longer than a moment where nobody looks. */
+export function painted() {
+  if (document.hidden) return Promise.resolve();
+  return new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); });
+}
+
 /** Let the browser save a blob as a file. */
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);

@@ -2,7 +2,7 @@
 
 import { INFERNO } from "./inferno.js";
 
-const LONGEST_PX = 512;
+const LONGEST_PX = 320;
 
 /**
  * Decode a map as the service sends it.

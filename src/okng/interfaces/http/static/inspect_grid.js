@@ -88,7 +88,7 @@ export class BatchGrid {
   #picture(item, row) {
     // One after the other, so that a large batch does not fill the memory with decoded images.
     this.thumbnails = this.thumbnails.then(async () => {
-      const small = this.byItem.has(item) ? await thumbnailOf(item.blob) : null;
+      const small = this.byItem.has(item) ? await thumbnailOf(item) : null;
       if (small !== null) row.querySelector(".thumbnail").replaceChildren(small);
     });
   }

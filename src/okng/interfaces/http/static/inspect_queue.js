@@ -2,6 +2,7 @@
 
 import { askPatiently } from "./api.js";
 import { tell } from "./notices.js";
+import { isForeign } from "./pictures.js";
 import { t } from "./page.js";
 
 /** More than the service works on at a time: one more is on its way meanwhile. */
@@ -78,6 +79,7 @@ export class InspectionQueue {
     const began = performance.now();
     const path = `/products/${encodeURIComponent(this.product)}/inspections`;
     const query = new URLSearchParams({ include: "map", name: item.name });
+    if (isForeign(item)) query.append("include", "picture");
     const type = item.blob.type.startsWith("image/") ? item.blob.type : "application/octet-stream";
     try {
       item.inspection = await askPatiently("POST", `${path}?${query}`, {

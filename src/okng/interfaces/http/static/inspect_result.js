@@ -1,7 +1,7 @@
 /** Shows one image with its verdict: the picture, and beside it what was found and promised. */
 
 import { attempt } from "./api.js";
-import { make } from "./dom.js";
+import { make, painted } from "./dom.js";
 import { decodeMap } from "./heatmap.js";
 import { pictureOf } from "./pictures.js";
 import { percentText, scoreText, t } from "./page.js";
@@ -39,7 +39,8 @@ export class ResultPanel {
    */
   async show(item, current) {
     this.place.replaceChildren(...this.#content(item));
-    if (this.picture?.item !== item) {
+    // What the browser itself cannot show comes with the verdict.
+    if (this.picture?.item !== item || (this.picture.image === null && item.inspection?.picture)) {
       const image = await pictureOf(item);
       if (!current()) return;
       this.picture = { item, image };
@@ -47,6 +48,8 @@ export class ResultPanel {
     }
     const { inspection } = item;
     if (inspection === null || this.picture.image === null) return;
+    await painted(); // the verdict first, then where
+    if (!current()) return;
     const map = inspection.map ? decodeMap(inspection.map) : null;
     this.viewer.find(inspection.regions, map, inspection.review_threshold);
   }

@@ -16,14 +16,15 @@ export async function pictureOf(item) {
   return null;
 }
 
-/** Return a small canvas of a blob; null where the browser cannot show it. */
-export async function thumbnailOf(blob) {
-  let image;
-  try {
-    image = await createImageBitmap(blob, { imageOrientation: "from-image" });
-  } catch {
-    return null;
-  }
+/** Tell whether an image is of a kind that browsers do not show, so that the service must. */
+export function isForeign({ name, blob }) {
+  return /^image\/tiff/.test(blob.type) || /\.tiff?$/i.test(name);
+}
+
+/** Return a small canvas of an item's picture; null where the browser cannot show it. */
+export async function thumbnailOf(item) {
+  const image = await pictureOf(item);
+  if (image === null) return null;
   const scale = Math.min(1, SMALL_PX / Math.max(image.width, image.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(image.width * scale));
