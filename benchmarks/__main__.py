@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 COMMANDS = (
-    ("accuracy", "--reference"),
-    ("accuracy", "--detector", "gaussian"),
+    ("accuracy", "--tiers", "fast", "balanced", "accurate", "gaussian"),
+    ("reference",),
     ("speed",),
     ("training",),
     ("memory",),

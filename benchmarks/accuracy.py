@@ -1,154 +1,194 @@
-"""Accuracy on data sets in any layout that okng knows.
+"""Accuracy of each tier on data sets in any layout that okng knows.
 
-    python -m benchmarks.accuracy [FOLDER ...] [--detector NAME] [--set KEY=VALUE] [--reference]
+    python -m benchmarks.accuracy [FOLDER ...] [--tiers fast balanced accurate] [--seeds 3]
 
-Without folders: bottle, magnetic tile, cookie and casting, each trained on its good images alone.
-With `--reference` also the full-dimensional bank that the default gives up: every feature of every
-training image as a candidate, 10 % of them kept (Roth et al. 2022, PatchCore-10 %), on the
-default's cells and on cells of half the side. That takes minutes and gigabytes.
+Without folders: bottle, magnetic tile, cookie and casting, each trained on its good images alone,
+and casting once more on a split that keeps all images of a piece together (`okng doctor --split`).
+In the place of a tier stands any detector by its name: `--tiers fast gaussian`. Results are kept, so
+that a run goes on where one ended; `--fresh` forgets them.
 """
 
 import argparse
-import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.setting import datasets, table
-from okng.algorithms.metrics import auroc
-from okng.algorithms.pixels import Preparer
-from okng.bootstrap import TrainingOptions, evaluate, load, make_view, runtime, train_dataset
-from okng.detectors.images import Chosen
-from okng.detectors.memory import Memory, MemoryConfig
-from okng.domain.dataset import Dataset, Sample, Split
-from okng.domain.ports import Session, silent
-from okng.services.prepare import PreparedImages
+from benchmarks.kept import FOLDER, Kept
+from benchmarks.setting import data_folder, datasets, picture, table
+from benchmarks.tiers import home, options
+from okng.adapters.datasets import read_dataset
+from okng.bootstrap import TIERS, TrainingOptions, evaluate, load, train_dataset
+from okng.bootstrap.doctor import examine_dataset, write_split
+from okng.domain.dataset import Dataset, Split
+from okng.domain.ports import silent
+from okng.reports.curves import Axis, Curve, Panel, small_multiples
+from okng.services.calibrate import Wish
 from okng.settings import Settings
 
-HEADS = [
-    "set",
-    "trained on",
-    "image AUROC",
-    "pixel AUROC",
-    "AUPRO",
-    "overkill",
-    "review",
-    "escapes",
-]
-ALL = 10**7
+MEASURES = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "aupro": "AUPRO"}
+GROUPED = "casting, whole pieces"
+
+Records = Sequence[dict[str, Any]]
 
 
 def main() -> None:
-    """Train, evaluate and print."""
+    """Train and evaluate whatever is not there yet, and print."""
     arguments = _arguments()
-    config = dict(_pair(text) for text in arguments.set)
-    options = TrainingOptions(detector=arguments.detector, config=config)
-    sets = datasets(arguments.folders)
-    rows = [_row(dataset, options) for dataset in sets]
-    table(f"Accuracy of `{arguments.detector}` {config or ''}".strip(), HEADS, rows)
-    if arguments.reference:
-        figures = np.array([_references(dataset) for dataset in sets])
-        _print_references([dataset.name for dataset in sets], figures)
+    file = FOLDER / "accuracy.jsonl"
+    if arguments.fresh:
+        file.unlink(missing_ok=True)
+    kept, names = Kept(file), []
+    for name, dataset in _sets(arguments.folders):
+        names.append(name)
+        for seed in range(arguments.seeds):
+            for tier in arguments.tiers:
+                key = f"{name}/{tier}/{seed}"
+                if key not in kept:
+                    kept.add(key, _measured(dataset(), tier, seed))
+                    print(key, kept.records[key], flush=True)
+    _report(kept, names, arguments.tiers, arguments.seeds)
 
 
-def _row(dataset: Dataset, options: TrainingOptions) -> list[str]:
-    with tempfile.TemporaryDirectory() as home:
-        settings = Settings(home=Path(home))
-        model = train_dataset(dataset, None, options, settings, silent).model
+def _sets(folders: Sequence[str]) -> Iterator[tuple[str, Callable[[], Dataset]]]:
+    for dataset in datasets(folders):
+        yield dataset.name, lambda dataset=dataset: dataset
+    if not folders:
+        yield GROUPED, _grouped_casting
+
+
+def _grouped_casting() -> Dataset:
+    """Split casting anew, every piece on one side, and read it."""
+    file = FOLDER / "casting-grouped.csv"
+    if not file.exists():
+        checkup = examine_dataset(read_dataset(data_folder() / "casting"), Wish(), home())
+        write_split(checkup, file, 0.3, 0, home())
+    return read_dataset(file)
+
+
+def _measured(dataset: Dataset, tier: str, seed: int) -> dict[str, Any]:
+    """Train on the good images, judge the test images."""
+    chosen = options(tier) if tier in TIERS else TrainingOptions(detector=tier)
+    chosen = replace(chosen, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        # The tiers' backbones lie elsewhere; models are not kept.
+        settings = Settings(home=Path(folder))
+        (settings.home / "backbones").symlink_to(home().home / "backbones")
+        model = train_dataset(dataset, None, chosen, settings, silent).model
         inspector = load(model.name, settings=settings)
         result = evaluate(dataset, dataset.of(Split.TEST), inspector, settings)
-    pixels = result.pixels
+    data, pixels = model.manifest.data, result.pixels
+    return {
+        "trained": data.images - data.held_out,
+        "tested": len(result.images),
+        "image_auroc": result.image_auroc,
+        "pixel_auroc": pixels.auroc if pixels else None,
+        "aupro": pixels.aupro if pixels else None,
+        "good": [result.overkill.count, result.good_reviewed.count, result.overkill.total],
+        "escapes": [result.escapes.count, result.escapes.total],
+        "kinds": {kind.kind: kind.record() for kind in result.kinds},
+        "facts": dict(model.manifest.facts),
+    }
+
+
+def _report(kept: Kept, names: Sequence[str], tiers: Sequence[str], seeds: int) -> None:
+    found = {
+        (name, tier): [kept.records[f"{name}/{tier}/{seed}"] for seed in range(seeds)]
+        for name in names
+        for tier in tiers
+    }
+    heads = ["set", "tier", "trained on", *MEASURES.values(), "good NG", "good REVIEW", "escapes"]
+    rows = [_row(name, tier, records) for (name, tier), records in found.items()]
+    table(f"Accuracy: mean of {seeds} seeds, lowest to highest", heads, rows)
+    for name in names:
+        _print_kinds(name, {tier: found[name, tier] for tier in tiers})
+    if {"fast", "balanced", "accurate"} <= set(tiers):
+        _print_fusion(names, found)
+    picture("accuracy.svg", _drawn(names, tiers, found))
+
+
+def _row(name: str, tier: str, records: Records) -> list[str]:
+    good, caught = (np.array([one[of] for one in records]) for of in ("good", "escapes"))
     return [
-        dataset.name,
-        f"{model.manifest.data.images - model.manifest.data.held_out}",
-        _figure(result.image_auroc),
-        _figure(pixels.auroc if pixels else None),
-        _figure(pixels.aupro if pixels else None),
-        *(f"{r.count} of {r.total}" for r in (result.overkill, result.good_reviewed)),
-        f"{result.escapes.count} of {result.escapes.total}",
+        name,
+        tier,
+        str(records[0]["trained"]),
+        *(_spread([one[measure] for one in records]) for measure in MEASURES),
+        f"{good[:, 0].mean():.1f} of {good[0, 2]}",
+        f"{good[:, 1].mean():.1f} of {good[0, 2]}",
+        f"{caught[:, 0].mean():.1f} of {caught[0, 1]}",
     ]
 
 
-def _references(dataset: Dataset) -> list[float]:
-    """Return the image AUROC of the default, and of 10 % banks on cells of 16 and 8 pixels.
-
-    All three are trained on all good images of the training split.
-    """
-    settings, options = Settings(), TrainingOptions()
-    samples = [s for s in dataset.of(Split.TEST) if s.label is not None]
-    prepare = Preparer(make_view(options, settings))
-    with (
-        PreparedImages(dataset.train_good, prepare, settings.max_pixels, silent) as train,
-        PreparedImages(samples, prepare, settings.max_pixels, silent) as test,
-    ):
-        everyone = Chosen(train, range(len(train)))
-        configs = [MemoryConfig()]
-        for cell_px in (16, 8):
-            cells = len(train) * prepare.view.height * prepare.view.width // cell_px**2
-            configs.append(
-                MemoryConfig(
-                    cell_px=cell_px,
-                    blur_cells=MemoryConfig().blur_cells * 16 / cell_px,
-                    bank_size=max(1, cells // 10),
-                    smallest_bank=1,
-                    sample_size=ALL,
-                )
-            )
-        figures = []
-        for config in configs:
-            engine = runtime(settings)
-            graph = Memory(config, engine).train(everyone, None, silent).graph
-            figures.append(_auroc(engine.load(graph), test, test.samples))
-        return figures
+def _spread(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    return f"{np.mean(known):.4f} ({min(known):.4f}-{max(known):.4f})"
 
 
-def _auroc(session: Session, images: PreparedImages, samples: Sequence[Sample]) -> float:
-    scores = [
-        float(session.run({"image": images[i][None]})["score"][0]) for i in range(len(images))
-    ]
-    found = auroc(np.array(scores), np.array([not sample.is_good for sample in samples]))
-    return float("nan") if found is None else found
-
-
-def _print_references(names: Sequence[str], figures: np.ndarray) -> None:
-    lost = 100 * (figures[:, 1:] - figures[:, :1])
+def _print_kinds(name: str, by_tier: dict[str, Records]) -> None:
+    """Print which share of each kind of defect is not called OK."""
+    kinds = list(
+        dict.fromkeys(kind for rs in by_tier.values() for one in rs for kind in one["kinds"])
+    )
     rows = [
-        [name, *(f"{value:.4f}" for value in own), *(f"{value:+.2f}" for value in gap)]
-        for name, own, gap in zip(names, figures, lost, strict=True)
+        [kind, *(_share_stopped(records, kind) for records in by_tier.values())] for kind in kinds
     ]
-    mean = [f"{value:.4f}" for value in figures.mean(axis=0)]
-    rows.append(["mean", *mean, *(f"{value:+.2f}" for value in lost.mean(axis=0))])
-    heads = [
-        "set",
-        "default",
-        "10 %, 16 px cells",
-        "10 %, 8 px cells",
-        "given up, points",
-        "(8 px)",
-    ]
-    table("Image AUROC against the full-dimensional 10 % coreset", heads, rows)
+    table(f"{name}: defective parts stopped, by kind", ["kind", *by_tier], rows)
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _share_stopped(records: Records, kind: str) -> str:
+    rates = [one["kinds"][kind]["recall"] for one in records]
+    stopped, total = (np.mean([rate[what] for rate in rates]) for what in ("count", "total"))
+    return f"{stopped:.1f} of {total:.0f}"
 
 
-def _pair(text: str) -> tuple[str, object]:
-    key, _, value = text.partition("=")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
+def _print_fusion(names: Sequence[str], found: dict[tuple[str, str], Records]) -> None:
+    """Print, paired over seeds, how the fusion stands beside the better and both of its members."""
+    rows, means = [], []
+    for name in names:
+        values = np.array(
+            [
+                [one["image_auroc"] for one in found[name, tier]]
+                for tier in ("fast", "balanced", "accurate")
+            ],
+            float,
+        )
+        gaps = 100 * (values[2] - values[:2].max(axis=0))
+        means.append(values.mean(axis=1))
+        rows.append([name, f"{gaps.mean():+.2f}", f"{gaps.min():+.2f}", f"{gaps.max():+.2f}"])
+    fast, balanced, accurate = np.mean(means, axis=0)
+    rows.append([f"mean over sets: {fast:.4f}, {balanced:.4f}, {accurate:.4f}", "", "", ""])
+    heads = ["set", "accurate over the better of the two, points", "least", "most"]
+    table("Fusion, image AUROC, paired over seeds", heads, rows)
+
+
+def _drawn(
+    names: Sequence[str], tiers: Sequence[str], found: dict[tuple[str, str], Records]
+) -> str:
+    panels = []
+    for name in names:
+        curves = []
+        for series, (measure, words) in enumerate(MEASURES.items()):
+            values = [[one[measure] for one in found[name, tier]] for tier in tiers]
+            if all(value is not None for each in values for value in each):
+                points = [(i + 1.0, float(np.mean(each))) for i, each in enumerate(values)]
+                curves.append(Curve(words, points, series, dots=True))
+        x = Axis(", ".join(f"{i}: {tier}" for i, tier in enumerate(tiers, start=1)))
+        panels.append(Panel(name, x, Axis("", high=1.0), curves))
+    return small_multiples("Accuracy", "Accuracy of each tier on each set.", panels, columns=3)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*")
-    parser.add_argument("--detector", default="memory")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--reference", action="store_true")
+    parser.add_argument("--tiers", nargs="+", default=list(TIERS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--fresh", action="store_true")
     return parser.parse_args()
 
 
