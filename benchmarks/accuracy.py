@@ -4,8 +4,8 @@
 
 Without folders: bottle, magnetic tile, cookie and casting, each trained on its good images alone,
 and casting once more on a split that keeps all images of a piece together (`okng doctor --split`).
-In the place of a tier stands any detector by its name: `--tiers fast gaussian`. Results are kept, so
-that a run goes on where one ended; `--fresh` forgets them.
+In the place of a tier stands any detector by its name: `--tiers fast gaussian`. Results are kept,
+so that a run goes on where one ended; `--fresh` forgets them, `--shown` prints them as they are.
 """
 
 import argparse
@@ -41,16 +41,15 @@ def main() -> None:
     file = FOLDER / "accuracy.jsonl"
     if arguments.fresh:
         file.unlink(missing_ok=True)
-    kept, names = Kept(file), []
-    for name, dataset in _sets(arguments.folders):
-        names.append(name)
-        for seed in range(arguments.seeds):
+    kept, sets = Kept(file), dict(_sets(arguments.folders))
+    for seed in range(0 if arguments.shown else arguments.seeds):
+        for name, dataset in sets.items():
             for tier in arguments.tiers:
                 key = f"{name}/{tier}/{seed}"
                 if key not in kept:
                     kept.add(key, _measured(dataset(), tier, seed))
-                    print(key, kept.records[key], flush=True)
-    _report(kept, names, arguments.tiers, arguments.seeds)
+                    print(key, kept.records[key]["image_auroc"], flush=True)
+    _report(kept, list(sets), arguments.tiers)
 
 
 def _sets(folders: Sequence[str]) -> Iterator[tuple[str, Callable[[], Dataset]]]:
@@ -94,19 +93,18 @@ def _measured(dataset: Dataset, tier: str, seed: int) -> dict[str, Any]:
     }
 
 
-def _report(kept: Kept, names: Sequence[str], tiers: Sequence[str], seeds: int) -> None:
-    found = {
-        (name, tier): [kept.records[f"{name}/{tier}/{seed}"] for seed in range(seeds)]
-        for name in names
-        for tier in tiers
-    }
-    heads = ["set", "tier", "trained on", *MEASURES.values(), "good NG", "good REVIEW", "escapes"]
+def _report(kept: Kept, names: Sequence[str], tiers: Sequence[str]) -> None:
+    every = {(name, tier): kept.under(f"{name}/{tier}/") for name in names for tier in tiers}
+    found = {key: records for key, records in every.items() if records}
+    heads = [
+        "set", "tier", "seeds", "trained on", *MEASURES.values(),
+        "good NG", "good REVIEW", "escapes",
+    ]  # fmt: skip
     rows = [_row(name, tier, records) for (name, tier), records in found.items()]
-    table(f"Accuracy: mean of {seeds} seeds, lowest to highest", heads, rows)
+    table("Accuracy: mean over seeds (lowest to highest)", heads, rows)
     for name in names:
-        _print_kinds(name, {tier: found[name, tier] for tier in tiers})
-    if {"fast", "balanced", "accurate"} <= set(tiers):
-        _print_fusion(names, found)
+        _print_kinds(name, {tier: found[name, tier] for tier in tiers if (name, tier) in found})
+    _print_fusion(names, found)
     picture("accuracy.svg", _drawn(names, tiers, found))
 
 
@@ -115,6 +113,7 @@ def _row(name: str, tier: str, records: Records) -> list[str]:
     return [
         name,
         tier,
+        str(len(records)),
         str(records[0]["trained"]),
         *(_spread([one[measure] for one in records]) for measure in MEASURES),
         f"{good[:, 0].mean():.1f} of {good[0, 2]}",
@@ -131,36 +130,36 @@ def _spread(values: Sequence[float | None]) -> str:
 
 
 def _print_kinds(name: str, by_tier: dict[str, Records]) -> None:
-    """Print which share of each kind of defect is not called OK."""
-    kinds = list(
-        dict.fromkeys(kind for rs in by_tier.values() for one in rs for kind in one["kinds"])
-    )
+    """Print how each kind of defect is told from good parts, and how many of it are stopped."""
+    records = [one for some in by_tier.values() for one in some]
     rows = [
-        [kind, *(_share_stopped(records, kind) for records in by_tier.values())] for kind in kinds
+        [kind, *(_kind(some, kind) for some in by_tier.values())]
+        for kind in dict.fromkeys(kind for one in records for kind in one["kinds"])
     ]
-    table(f"{name}: defective parts stopped, by kind", ["kind", *by_tier], rows)
+    table(f"{name}, by kind of defect: image AUROC, stopped", ["kind", *by_tier], rows)
 
 
-def _share_stopped(records: Records, kind: str) -> str:
-    rates = [one["kinds"][kind]["recall"] for one in records]
-    stopped, total = (np.mean([rate[what] for rate in rates]) for what in ("count", "total"))
-    return f"{stopped:.1f} of {total:.0f}"
+def _kind(records: Records, kind: str) -> str:
+    found = [one["kinds"][kind] for one in records]
+    stopped = np.mean([one["stopped"]["count"] for one in found])
+    area = np.mean([one["auroc"] for one in found])
+    return f"{area:.4f}, {stopped:.1f} of {found[0]['stopped']['total']}"
 
 
 def _print_fusion(names: Sequence[str], found: dict[tuple[str, str], Records]) -> None:
     """Print, paired over seeds, how the fusion stands beside the better and both of its members."""
     rows, means = [], []
     for name in names:
-        values = np.array(
-            [
-                [one["image_auroc"] for one in found[name, tier]]
-                for tier in ("fast", "balanced", "accurate")
-            ],
-            float,
-        )
+        trio = [found.get((name, tier), []) for tier in ("fast", "balanced", "accurate")]
+        paired = min(map(len, trio))
+        if not paired:
+            continue
+        values = np.array([[one["image_auroc"] for one in some[:paired]] for some in trio])
         gaps = 100 * (values[2] - values[:2].max(axis=0))
         means.append(values.mean(axis=1))
         rows.append([name, f"{gaps.mean():+.2f}", f"{gaps.min():+.2f}", f"{gaps.max():+.2f}"])
+    if not rows:
+        return
     fast, balanced, accurate = np.mean(means, axis=0)
     rows.append([f"mean over sets: {fast:.4f}, {balanced:.4f}, {accurate:.4f}", "", "", ""])
     heads = ["set", "accurate over the better of the two, points", "least", "most"]
@@ -174,9 +173,12 @@ def _drawn(
     for name in names:
         curves = []
         for series, (measure, words) in enumerate(MEASURES.items()):
-            values = [[one[measure] for one in found[name, tier]] for tier in tiers]
-            if all(value is not None for each in values for value in each):
-                points = [(i + 1.0, float(np.mean(each))) for i, each in enumerate(values)]
+            points = []
+            for i, tier in enumerate(tiers, start=1):
+                values = [one[measure] for one in found.get((name, tier), [])]
+                if values and None not in values:
+                    points.append((float(i), float(np.mean(values))))
+            if points:
                 curves.append(Curve(words, points, series, dots=True))
         x = Axis(", ".join(f"{i}: {tier}" for i, tier in enumerate(tiers, start=1)))
         panels.append(Panel(name, x, Axis("", high=1.0), curves))
@@ -189,6 +191,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tiers", nargs="+", default=list(TIERS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--shown", action="store_true")
     return parser.parse_args()
 
 

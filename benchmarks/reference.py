@@ -3,8 +3,8 @@
     python -m benchmarks.reference [FOLDER ...]
 
 The reference takes every feature of every training image as a candidate and keeps 10 % of them
-(Roth et al. 2022, PatchCore-10 %), on the default's cells and on cells of half the side. Minutes and
-gigabytes. All are trained on all good images of the training split, without turned copies.
+(Roth et al. 2022, PatchCore-10 %), on the default's cells and on cells of half the side. That takes
+minutes and gigabytes. All train on all good images of the training split, without copies.
 """
 
 import sys
