@@ -6,6 +6,7 @@ import sys
 COMMANDS = (
     ("accuracy", "--tiers", "fast", "balanced", "accurate", "gaussian"),
     ("reference",),
+    ("few",),
     ("speed",),
     ("training",),
     ("memory",),

@@ -181,7 +181,8 @@ def _drawn(
             if points:
                 curves.append(Curve(words, points, series, dots=True))
         x = Axis(", ".join(f"{i}: {tier}" for i, tier in enumerate(tiers, start=1)))
-        panels.append(Panel(name, x, Axis("", high=1.0), curves))
+        if curves:
+            panels.append(Panel(name, x, Axis("", high=1.0), curves))
     return small_multiples("Accuracy", "Accuracy of each tier on each set.", panels, columns=3)
 
 
