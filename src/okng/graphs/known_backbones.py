@@ -33,7 +33,7 @@ KNOWN = (
         name="dinov2-small",
         licence="Apache-2.0",
         source="https://github.com/facebookresearch/dinov2 (ViT-S/14, without registers)",
-        defaults=BackboneDefaults(("block6", "block9", "block12"), 14, 252, 1),
+        defaults=BackboneDefaults(("block9", "block12"), 14, 252, 1),
         tier="balanced",
         # The file, its size and its hash at that revision, as many who pinned it state them.
         published=Published(
