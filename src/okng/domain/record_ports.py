@@ -103,6 +103,47 @@ class Reviews(Protocol):
         """Return an inspection's reviews, oldest first."""
         ...
 
+    def withdraw(self, review_id: str, at: datetime) -> Review:
+        """Let a review no longer count; its inspection's `reviewed` follows.
+
+        Raises:
+            NotFound: there is none of that id.
+            Conflict: it is withdrawn already.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ClaimWish:
+    """How many inspections somebody wants, and which he has."""
+
+    count: int
+    besides: frozenset[str] = frozenset()
+
+
+class ReviewClaims(Protocol):
+    """Hands out inspections to be reviewed: each to one person at a time, for a while."""
+
+    def claim(
+        self, product: str, holder: str, at: datetime, until: datetime, wish: ClaimWish
+    ) -> tuple[InspectionRecord, ...]:
+        """Give `holder` what nobody else holds at `at`, newest first; it is his until `until`.
+
+        Those are unreviewed ones of the verdicts REVIEW and NG, and of the random sample of OK
+        ones, that have an image. What he holds already comes again, but for `wish.besides`.
+        """
+        ...
+
+    def renew(
+        self, inspection_ids: Collection[str], holder: str, at: datetime, until: datetime
+    ) -> tuple[str, ...]:
+        """Hold inspections longer; return those that nobody else holds or has reviewed."""
+        ...
+
+    def left(self, product: str, holder: str, at: datetime, most: int) -> int:
+        """Count what there is for `holder` to review, up to `most`."""
+        ...
+
 
 class ImageKind(StrEnum):
     IMAGE = "image"

@@ -47,6 +47,7 @@ def row_values(record: InspectionRecord) -> dict[str, Any]:
         "thumbnail": record.thumbnail,
         "reviewed": record.reviewed,
         "is_reviewed": record.reviewed is not None,
+        "defect": record.defect,
         "body": _body(inspection),
     }
 
@@ -78,6 +79,7 @@ def record_of(row: InspectionRow) -> InspectionRecord:
         thumbnail=row.thumbnail,
         key=row.key,
         reviewed=row.reviewed,
+        defect=row.defect,
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from okng.adapters.stores.sql.schema_root import Table
+from okng.domain.records import SAMPLED_BELOW
 from okng.domain.verdict import Verdict
 
 
@@ -17,7 +18,8 @@ class InspectionRow(Table):
     """An inspection: what is searched in columns, the rest as JSON in `body`.
 
     `rank_score` is `score`, or minus infinity where there is none: it sorts in both databases
-    alike. `reviewed` is the newest review's verdict, `is_reviewed` tells whether there is one.
+    alike. `reviewed` is the verdict of the newest review that counts, `defect` the defect that it
+    names; `is_reviewed` tells whether there is one.
     """
 
     __tablename__ = "inspections"
@@ -41,6 +43,14 @@ class InspectionRow(Table):
     reviewed: Mapped[Verdict | None]
     is_reviewed: Mapped[bool]
     body: Mapped[str]
+    defect: Mapped[str | None]
+
+
+TO_REVIEW = (
+    "NOT is_reviewed AND (image IS NOT NULL OR thumbnail IS NOT NULL)"
+    f" AND (verdict = 1 OR verdict = 2 OR verdict = 0 AND substr(id, 35) < '{SAMPLED_BELOW}')"
+)
+"""What people are asked to review: REVIEW, NG, and the sample of OK that `is_sampled` names."""
 
 
 def _index(name: str, *columns: Any, where: str | None = None, unique: bool = False) -> Index:
@@ -87,6 +97,7 @@ INSPECTION_INDEXES = (
         *(_I.verdict, _I.at, _I.id, _I.product),
         where="verdict > 0 AND NOT is_reviewed",
     ),
+    _index("ix_inspections_to_review", _I.product, _I.at, _I.id, where=TO_REVIEW),
     _index("ix_inspections_image", _I.image, where="image IS NOT NULL"),
     _index("ix_inspections_thumbnail", _I.thumbnail, where="thumbnail IS NOT NULL"),
     *(
@@ -124,7 +135,10 @@ PART_INDEXES = (
 
 class ReviewRow(Table):
     __tablename__ = "reviews"
-    __table_args__ = (Index("ix_reviews_inspection_id", "inspection_id", "at", "id"),)
+    __table_args__ = (
+        Index("ix_reviews_inspection_id", "inspection_id", "at", "id"),
+        Index("ix_reviews_at", "at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     inspection_id: Mapped[str] = mapped_column(ForeignKey("inspections.id"))
@@ -133,6 +147,18 @@ class ReviewRow(Table):
     verdict: Mapped[Verdict]
     defect: Mapped[str | None]
     note: Mapped[str]
+    mask_png: Mapped[str | None]
+    withdrawn: Mapped[datetime | None]
+
+
+class ReviewClaimRow(Table):
+    """Who is reviewing an inspection, and until when it is his alone."""
+
+    __tablename__ = "review_claims"
+
+    inspection_id: Mapped[str] = mapped_column(ForeignKey("inspections.id"), primary_key=True)
+    holder: Mapped[str]
+    expires: Mapped[datetime]
 
 
 class ProductRow(Table):
