@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from okng.domain.arrays import Pixels
+from okng.domain.arrays import Mask, Pixels
 
 THUMBNAIL_QUALITY = 80
 
@@ -27,4 +27,10 @@ def png(pixels: Pixels) -> bytes:
     """Return a PNG, for speed only lightly compressed. `pixels` is uint8 `[H, W, 3]`, RGB."""
     light = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     _, data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), light)
+    return bytes(data)
+
+
+def mask_picture(mask: Mask) -> bytes:
+    """Return a grey PNG of a mask, bool `[H, W]`: 255 where it is set, else 0."""
+    _, data = cv2.imencode(".png", mask.astype(np.uint8) * 255)
     return bytes(data)

@@ -19,6 +19,7 @@ from okng.adapters.stores.sql.inspection_pages import SqlInspectionPages
 from okng.adapters.stores.sql.inspections import SqlInspections
 from okng.adapters.stores.sql.jobs import SqlJobLogs
 from okng.adapters.stores.sql.products import SqlProducts
+from okng.adapters.stores.sql.review_queue import SqlReviewQueue
 from okng.adapters.stores.sql.reviews import SqlReviews
 from okng.bootstrap import approval, load, read_as_trained, runtime, score_defects, store
 from okng.bootstrap.people import people_services
@@ -45,13 +46,16 @@ from okng.services.audit import Audit
 from okng.services.checkups import Checkups
 from okng.services.datasets import Datasets
 from okng.services.defects import DefectScores, chosen_defects
+from okng.services.inspect_again import InspectAgain
 from okng.services.inspection_pool import InspectionPool
 from okng.services.inspection_search import InspectionSearch
 from okng.services.inspections import InspectAndKeep, Keep
+from okng.services.labels import Labels
 from okng.services.models import Models
 from okng.services.people import People
 from okng.services.products import Products
 from okng.services.retention import Retention
+from okng.services.review_queue import ReviewQueue
 from okng.services.reviews import Reviews
 from okng.services.samples import Samples
 from okng.services.sign_in import SignIn
@@ -83,9 +87,12 @@ class Service:
     pool: InspectionPool
     inspect: InspectAndKeep
     search: InspectionSearch
+    again: InspectAgain
     products: Products
     models: Models
     reviews: Reviews
+    review_queue: ReviewQueue
+    labels: Labels
     datasets: Datasets
     samples: Samples
     uploads: Uploads
@@ -191,6 +198,8 @@ def _assemble(
         pool.invalidate()
 
     runner = build_runner(settings, database, audit, intake.datasets, changed)
+    pages, reviews = SqlInspectionPages(database), SqlReviews(database)
+    search = InspectionSearch(inspections, pages, contents, audit)
     keep = Keep(images=frozenset(Verdict)) if settings.keep_ok_images else Keep()
     chores = (
         intake.uploads.expire,
@@ -208,7 +217,8 @@ def _assemble(
         inspect=InspectAndKeep(
             pool, inspections, contents, new_id, utc_now, keep, settings.max_batch_images
         ),
-        search=InspectionSearch(inspections, SqlInspectionPages(database), contents, audit),
+        search=search,
+        again=InspectAgain(search, pool),
         products=products,
         models=Models(
             registry,
@@ -219,9 +229,9 @@ def _assemble(
             changed,
             pool.prepare,
         ),
-        reviews=Reviews(
-            inspections, SqlReviews(database), database.session, audit, new_id, utc_now
-        ),
+        reviews=Reviews(inspections, reviews, database.session, audit, new_id, utc_now),
+        review_queue=ReviewQueue(SqlReviewQueue(database), reviews, intake.datasets, utc_now),
+        labels=Labels(pages, reviews, contents, audit),
         datasets=intake.datasets,
         samples=Samples(intake.datasets, registry, settings.max_image_bytes),
         uploads=intake.uploads,

@@ -73,6 +73,7 @@ class _Request:
     policy: Policy
     submitted: float
     deadline_ms: float
+    counted: bool
     answer: "Future[Answer]" = field(default_factory=Future)
 
 
@@ -121,6 +122,7 @@ class InspectionPool:
         calibration: int | None = None,
         policy: Policy | None = None,
         deadline_ms: float | None = None,
+        counted: bool = True,
     ) -> "Future[Answer]":
         """Have an image judged by the model that `reference` means when its turn comes.
 
@@ -131,6 +133,7 @@ class InspectionPool:
             calibration: its number; the newest unless given.
             policy: how doubt is handled.
             deadline_ms: how long it may wait for a worker; the pool's unless given.
+            counted: it is an inspection of its own, not another look at an old one.
 
         Returns:
             The answer to come; it raises NotFound or BadModel where no such model is there.
@@ -147,6 +150,7 @@ class InspectionPool:
             policy or Policy(),
             self._clock(),
             self.options.deadline_ms if deadline_ms is None else deadline_ms,
+            counted,
         )
         with self._changed:
             if self._closing:
@@ -290,7 +294,8 @@ class InspectionPool:
                 request.answer.set_exception(fault)
                 return
             inspection = _error(request.name, used, _reason(fault))
-        self._tally.add(inspection, queue_ms)
+        if request.counted:
+            self._tally.add(inspection, queue_ms)
         request.answer.set_result(Answer(inspection, queue_ms, pixels))
 
 

@@ -17,7 +17,7 @@ from okng.domain.arrays import Pixels
 from okng.domain.errors import Conflict, OkngError, TooLarge, Unavailable
 from okng.domain.inspection import Inspection
 from okng.domain.people import Principal, Right
-from okng.domain.records import InspectionRecord
+from okng.domain.records import InspectionRecord, is_sampled
 from okng.domain.verdict import Policy, Verdict
 from okng.services.inspection_pool import Answer, InspectionPool
 from okng.services.trigger import Trigger
@@ -47,6 +47,7 @@ class Images(Protocol):
 class Keep:
     """Which inspections keep their image as it came, and which a thumbnail, by verdict.
 
+    Those of the sample that people review keep their image whatever the verdict is.
     An image that cannot be decoded is not kept: nobody could look at it.
     """
 
@@ -173,9 +174,10 @@ class InspectAndKeep:
                 f"no worker answered within {_ANSWER_SECONDS:.0f} s: send the image again; if that "
                 "goes on, restart the service"
             ) from error
-        image, thumbnail = self._store_images(trigger.image, answer)
+        inspection_id = self._new_id()
+        image, thumbnail = self._store_images(trigger.image, answer, is_sampled(inspection_id))
         record = InspectionRecord(
-            id=self._new_id(),
+            id=inspection_id,
             at=self._clock(),
             actor=by.name,
             inspection=_without_map(answer.inspection),
@@ -189,7 +191,9 @@ class InspectAndKeep:
             return _repeated(kept, reference, trigger)
         return Kept(kept, answer.inspection, answer.pixels)
 
-    def _store_images(self, image: bytes | Pixels, answer: Answer) -> tuple[str | None, str | None]:
+    def _store_images(
+        self, image: bytes | Pixels, answer: Answer, sampled: bool
+    ) -> tuple[str | None, str | None]:
         """Return the digests of the stored image and thumbnail.
 
         They are stored before the record that names them, so that no record names what is not
@@ -199,7 +203,7 @@ class InspectAndKeep:
         if pixels is None:
             return None, None
         whole = thumbnail = None
-        if verdict in keep.images:
+        if verdict in keep.images or sampled:
             whole = self._images.put(image if isinstance(image, bytes) else png(pixels))
         if verdict in keep.thumbnails:
             thumbnail = self._images.put(thumbnail_jpeg(pixels, keep.thumbnail_px))

@@ -75,9 +75,14 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("GET", "/api/v1/inspections/{inspection_id}/image"): READ,
     ("GET", "/api/v1/inspections/{inspection_id}/thumbnail"): READ,
     ("GET", "/api/v1/inspections/{inspection_id}/reviews"): READ,
+    ("GET", "/api/v1/inspections/{inspection_id}/map"): READ,
     ("POST", "/api/v1/inspections/{inspection_id}/reviews"): REVIEW,
+    ("POST", "/api/v1/inspections/{inspection_id}/reviews/{review_id}/withdraw"): REVIEW,
+    ("GET", "/api/v1/inspections/{inspection_id}/reviews/{review_id}/mask"): READ,
+    ("POST", "/api/v1/products/{product}/review-queue"): REVIEW,
     ("GET", "/api/v1/exports/inspections"): READ,
     ("POST", "/api/v1/exports/inspections"): READ,
+    ("GET", "/api/v1/exports/labels"): READ,
     ("GET", "/api/v1/products/{product}/samples"): READ,
     ("GET", "/api/v1/products/{product}/samples/{sample_id}/image"): READ,
     ("GET", "/api/v1/products/{product}/samples/{sample_id}/thumbnail"): READ,
@@ -102,6 +107,7 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
 PAGES: dict[str, Right] = {
     "/about": READ,
     "/inspect": INSPECT,
+    "/review": REVIEW,
 }
 """Pages, which lead strangers to sign in and tell in words what is in the way."""
 
@@ -109,7 +115,7 @@ NOBODY = "019a9f5e-7c00-7000-8000-000000000000"
 FILLED = {
     "product": "nothing", "version": "99", "alias": "nobody", "name": "nobody",
     "token_id": "0" * 16, "sample_id": "0" * 16, "part_id:path": "nothing", "number": "0",
-    **dict.fromkeys(("dataset_id", "upload_id", "job_id", "inspection_id"), NOBODY),
+    **dict.fromkeys(("dataset_id", "upload_id", "job_id", "inspection_id", "review_id"), NOBODY),
 }  # fmt: skip
 BODIES = {
     "/api/v1/products": {"name": "Not A Name"},
@@ -119,6 +125,7 @@ BODIES = {
     "/api/v1/products/{product}/models/{version}/calibrations": {},
     "/api/v1/products/{product}/aliases/{alias}": {"model": "nothing-1"},
     "/api/v1/inspections/{inspection_id}/reviews": {"verdict": "OK"},
+    "/api/v1/products/{product}/review-queue": {"count": 1},
     "/api/v1/exports/inspections": {"ids": [NOBODY]},
     "/api/v1/people": {"name": "Not A Name!", "role": "operator"},
     "/api/v1/people/{name}/role": {"role": "operator"},

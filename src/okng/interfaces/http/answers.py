@@ -262,6 +262,7 @@ class InspectionAnswer(Answer):
     station: str | None
     key: str | None
     reviewed: Verdict | None
+    defect: str | None = Field(description="What the newest review calls it")
     image_url: str | None
     thumbnail_url: str | None
     overlay: str | None = Field(None, description="JPEG, base64; on request")
@@ -299,6 +300,16 @@ class ReviewAnswer(Answer):
     verdict: Verdict
     defect: str | None
     note: str
+    mask_url: str | None = Field(description="A PNG of the image's size, white where the defect is")
+    withdrawn: datetime | None = Field(description="It no longer counts")
+
+
+class HandedAnswer(Answer):
+    """`items` nobody else gets for five minutes; `held` are those of `have` that are still one's own."""
+
+    items: list[InspectionAnswer]
+    held: list[str]
+    left: int = Field(description="All that one could review, up to 1,000")
 
 
 class PersonAnswer(Answer):

@@ -10,6 +10,7 @@ from okng.domain.errors import BadSetting
 from okng.domain.people import Right, Role
 from okng.services.calibrate import DefectWish, Wish
 from okng.services.recalibrate import ThresholdChoice
+from okng.services.reviews import LONGEST_MASK
 
 NAME = r"^[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9_])?$"
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -204,6 +205,15 @@ class NewCalibration(Body):
             raise BadSetting("defect_rate goes with escape_cost: give both")
 
 
+class ReviewWish(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"count": 2}]})
+
+    have: list[Annotated[str, Field(pattern=_UUID)]] = Field(
+        default_factory=list, max_length=200, description="Ids that are with the reviewer already"
+    )
+    count: int = Field(1, ge=0, le=20, description="How many more at most")
+
+
 class NewReview(Body):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"verdict": "NG", "defect": "crack", "note": "at the rim"}]}
@@ -212,6 +222,11 @@ class NewReview(Body):
     verdict: Literal["OK", "NG"]
     defect: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN)
     note: str = Field("", max_length=2000)
+    mask_png: str | None = Field(
+        None,
+        max_length=LONGEST_MASK,
+        description="Where the defect is: base64 of a PNG of the image's size, not black there",
+    )
 
 
 class TheseInspections(Body):

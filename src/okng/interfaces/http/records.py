@@ -30,6 +30,7 @@ def inspection_record(
         **asdict(record.context),
         "key": record.key,
         "reviewed": None if reviewed is None else reviewed.value,
+        "defect": record.defect,
         "image_url": f"{place}/image" if record.image else None,
         "thumbnail_url": f"{place}/thumbnail" if record.thumbnail else None,
         **(more or {}),

@@ -1,28 +1,29 @@
-"""Exports: all inspections that a filter wants, as a file that is written while it is read."""
+"""Exports: inspections and labels, as files that are written while they are read."""
 
 import csv
 import io
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from okng.domain.records import InspectionRecord
-from okng.interfaces.http.bodies import TheseInspections
+from okng.interfaces.http.bodies import NAME, TheseInspections
 from okng.interfaces.http.callers import Reader, Served
 from okng.interfaces.http.documentation import file_answer
 from okng.interfaces.http.images import json_bytes
 from okng.interfaces.http.records import API, inspection_record
 from okng.interfaces.http.routes.inspections import Filter
+from okng.interfaces.http.zip_stream import zipped
 
 router = APIRouter(prefix=API, tags=["exports"])
 
 COLUMNS = (
     "id", "at", "actor", "image", "verdict", "score", "p_value", "review_threshold",
     "ng_threshold", "product", "model", "graph_sha256", "calibration", "part_id", "lot", "view",
-    "camera", "station", "reviewed", "regions", "region_x", "region_y", "region_width",
+    "camera", "station", "reviewed", "defect", "regions", "region_x", "region_y", "region_width",
     "region_height", "region_area_px", "region_peak_score", "image_width", "image_height",
     "total_ms", "error",
 )  # fmt: skip
@@ -67,6 +68,24 @@ def export_these(service: Served, by: Reader, body: TheseInspections) -> Streami
     records = service.search.export_these(body.ids, by)
     headers = {"Content-Disposition": 'attachment; filename="inspections.csv"'}
     return StreamingResponse(_csv(iter(records)), media_type="text/csv", headers=headers)
+
+
+@router.get(
+    "/exports/labels",
+    response_class=StreamingResponse,
+    responses=file_answer("application/zip"),
+)
+def export_labels(
+    service: Served,
+    by: Reader,
+    product: Annotated[str, Query(pattern=NAME)],
+) -> StreamingResponse:
+    """Take the reviewed images of a product away as a dataset (ZIP, laid out as MVTec AD is)."""
+    service.products.get(product, by)
+    labelled = service.labels.export(product, by)
+    files = ((f"{product}/{name}", data) for image in labelled for name, data in image.files())
+    headers = {"Content-Disposition": f'attachment; filename="{product}-labels.zip"'}
+    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
 
 
 def _jsonl(records: Iterator[InspectionRecord]) -> Iterator[bytes]:

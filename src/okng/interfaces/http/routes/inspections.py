@@ -11,11 +11,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from okng.algorithms.pictures import png
 from okng.algorithms.pixels import decode
 from okng.bootstrap.service import Service
-from okng.domain.errors import BadRequest, OkngError
+from okng.domain.errors import BadRequest, NotFound, OkngError
 from okng.domain.records import InspectionFilter, Order
 from okng.domain.verdict import Verdict
 from okng.domain.view import Box
-from okng.interfaces.http.answers import BatchAnswer, InspectionAnswer, Paged
+from okng.interfaces.http.answers import BatchAnswer, InspectionAnswer, MapAnswer, Paged
 from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, ProductName, Short, Time
 from okng.interfaces.http.callers import Inspecting, Reader, Served
 from okng.interfaces.http.documentation import file_answer, image_body
@@ -210,6 +210,23 @@ def get_image(
     if format == "png":
         image = png(decode(image, service.settings.max_pixels))
     return picture_response(image, inspection_id)
+
+
+@router.get(
+    "/inspections/{inspection_id}/map",
+    response_class=Response,
+    responses={200: {"model": MapAnswer}},
+)
+def get_map(service: Served, by: Reader, inspection_id: Id) -> Response:
+    """Return the anomaly map of an inspection, by inspecting its image again; nothing is kept."""
+    again = service.again.inspection(inspection_id, by)
+    prediction = again.prediction
+    if prediction is None or again.image_width is None or again.image_height is None:
+        raise NotFound("this inspection has no map")
+    calibration, roi = service.shown_by(again)
+    box = roi or Box(0, 0, again.image_width, again.image_height)
+    body = json_bytes(map_record(prediction.anomaly_map, calibration, box))
+    return Response(body, media_type="application/json")
 
 
 @router.get(

@@ -1,0 +1,29 @@
+"""Review: people say what unsure, refused and some good parts really were."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from okng.interfaces.http.callers import Served
+from okng.interfaces.http.pages.choosing import choose_product
+from okng.interfaces.http.pages.rendering import page
+from okng.interfaces.http.pages.visitors import PageRoute, ReviewingVisitor
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+TEXTS = ("review", "viewer", "scale", "inspect")
+
+
+@router.get("/review")
+def review(request: Request, service: Served, caller: ReviewingVisitor) -> Response:
+    """Show one image after another that nobody else is looking at."""
+    choice = choose_product(service, request, caller)
+    product = choice.chosen
+    defects = () if product is None else service.review_queue.defects(product, caller.principal)
+    return page(
+        request,
+        "review",
+        caller,
+        choice=choice,
+        texts=TEXTS,
+        data={"defects": defects},
+    )

@@ -1,0 +1,190 @@
+/** The page Review: one image after another, judged by key, finger or mouse. */
+
+import { attempt } from "./api.js";
+import { make, the } from "./dom.js";
+import { pageData, t } from "./page.js";
+import { tell } from "./notices.js";
+import { Marks } from "./review_marks.js";
+import { ReviewQueue } from "./review_queue.js";
+import { showSaid } from "./review_said.js";
+import { Viewer } from "./viewer.js";
+import { viewerTools } from "./viewer_tools.js";
+
+const BLIND = "okng.review-blind";
+const CHIPS = 9;
+
+const viewer = new Viewer(the("viewer"), t("review.viewer"));
+const marks = new Marks(viewer);
+const queue = new ReviewQueue(pageData.product);
+const blind = the("blind");
+const form = the("defect-form");
+const defects = [...pageData.defects];
+let busy = false;
+the("viewer-bar").append(viewerTools(viewer));
+
+/** Show the item that the queue is at, or that there is none. */
+async function show() {
+  const { current } = queue;
+  the("left").textContent = queue.leftText;
+  the("done").textContent = queue.done;
+  the("undo").disabled = queue.said.length === 0;
+  the("undo-last").hidden = queue.said.length === 0;
+  the("back").disabled = !queue.hasBefore;
+  the("reviewing").hidden = current === null;
+  the("nothing").hidden = current !== null;
+  form.hidden = true;
+  marks.reset();
+  the("mark-clear").hidden = true;
+  if (current === null) {
+    viewer.clear();
+    return;
+  }
+  showSaid(the("said"), current.inspection, viewer, blind.checked);
+  the("loading").hidden = false;
+  const picture = await current.picture;
+  if (queue.current !== current) return;
+  the("loading").hidden = true;
+  viewer.show(picture);
+  if (picture === null) tell(t("review.no_picture"), "REVIEW");
+  await lay(current);
+}
+
+/** Lay what the model found over the picture, unless it is hidden. */
+async function lay(item) {
+  if (viewer.image === null) return;
+  if (blind.checked) {
+    viewer.find([]);
+    return;
+  }
+  // A thumbnail is smaller than the image in which the regions lie.
+  const whole = viewer.size.width === item.inspection.image_width;
+  viewer.find(whole ? item.inspection.regions : []);
+  if (!viewer.showsHeat || !whole) return;
+  const map = await queue.mapOf(item);
+  if (map !== null && queue.current === item && !blind.checked) {
+    viewer.find(item.inspection.regions, map, item.inspection.review_threshold);
+    const next = queue.items[queue.at + 1];
+    if (next) void queue.mapOf(next);
+  }
+}
+
+/** Say what the part was, and go on to the next one. */
+async function say(verdict, defect = null) {
+  if (busy || queue.current === null) return;
+  busy = true;
+  const mask = verdict === "NG" ? await marks.png() : null;
+  await attempt(async () => {
+    await queue.say(verdict, defect, mask);
+    if (defect && !defects.includes(defect)) defects.unshift(defect);
+    await show();
+  });
+  busy = false;
+}
+
+async function undo() {
+  if (busy || queue.said.length === 0) return;
+  busy = true;
+  await attempt(async () => {
+    await queue.undo();
+    await show();
+  });
+  busy = false;
+}
+
+async function go(step) {
+  if (busy) return;
+  busy = true;
+  await attempt(async () => {
+    await queue.go(step);
+    await show();
+  });
+  busy = false;
+}
+
+/** Ask which defect it is. */
+function askDefect() {
+  if (queue.current === null) return;
+  const chip = (name, i) => make("button", { type: "button", class: "chip", onclick: () => say("NG", name) },
+    make("kbd", {}, i + 1), make("span", { translate: "no" }, name));
+  the("chips").replaceChildren(...defects.slice(0, CHIPS).map(chip));
+  form.hidden = false;
+  the("defect").value = "";
+  the("defect").focus();
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  void say("NG", the("defect").value.trim() || null);
+});
+the("defect").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    form.hidden = true;
+    viewer.canvas.focus();
+  }
+  const chosen = defects[Number(event.key) - 1];
+  if (/^[1-9]$/.test(event.key) && the("defect").value === "" && chosen !== undefined) {
+    event.preventDefault();
+    void say("NG", chosen);
+  }
+});
+
+function toggleHeat() {
+  viewer.set({ showsHeat: !viewer.showsHeat });
+}
+
+const KEYS = {
+  o: () => say("OK"),
+  n: askDefect,
+  u: undo,
+  h: toggleHeat,
+  b: () => marks.use("box"),
+  p: () => marks.use("brush"),
+  ArrowRight: () => go(1),
+  ArrowLeft: () => go(-1),
+  Escape: () => marks.clear(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (event.target.closest("input:not([type=checkbox]), select, textarea")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const act = KEYS[key];
+  if (act === undefined) return;
+  event.preventDefault();
+  event.stopPropagation(); // on the picture, arrows would move it
+  void act();
+}, { capture: true });
+
+viewer.addEventListener("change", () => {
+  if (viewer.showsHeat && viewer.map === null && queue.current) void attempt(() => lay(queue.current));
+});
+marks.addEventListener("change", () => {
+  the("mark-box").setAttribute("aria-pressed", marks.kind === "box");
+  the("mark-brush").setAttribute("aria-pressed", marks.kind === "brush");
+  the("brush-size").hidden = marks.kind !== "brush";
+  the("mark-clear").hidden = marks.isEmpty;
+});
+the("mark-box").addEventListener("click", () => marks.use("box"));
+the("mark-brush").addEventListener("click", () => marks.use("brush"));
+the("mark-clear").addEventListener("click", () => marks.clear());
+the("brush-size").addEventListener("input", () => { marks.share = the("brush-size").value / 1000; });
+the("say-ok").addEventListener("click", () => say("OK"));
+the("say-ng").addEventListener("click", askDefect);
+the("undo").addEventListener("click", undo);
+the("undo-last").addEventListener("click", undo);
+the("back").addEventListener("click", () => go(-1));
+the("forward").addEventListener("click", () => go(1));
+blind.checked = localStorage.getItem(BLIND) === "yes";
+the("reviewing").classList.toggle("blind", blind.checked);
+blind.addEventListener("change", () => {
+  localStorage.setItem(BLIND, blind.checked ? "yes" : "no");
+  the("reviewing").classList.toggle("blind", blind.checked);
+  if (queue.current === null) return;
+  showSaid(the("said"), queue.current.inspection, viewer, blind.checked);
+  void attempt(() => lay(queue.current));
+});
+queue.addEventListener("left", () => { the("left").textContent = queue.leftText; });
+queue.addEventListener("lost", () => void show());
+
+await attempt(() => queue.begin());
+await show();
