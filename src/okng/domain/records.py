@@ -58,7 +58,7 @@ def is_sampled(inspection_id: str) -> bool:
 
     Escapes are estimated by it. The end of an id is random, so every store agrees, at no cost.
     """
-    return inspection_id[-2:] < SAMPLED_BELOW
+    return "00" <= inspection_id[34:] < SAMPLED_BELOW
 
 
 class Order(StrEnum):

@@ -18,6 +18,10 @@ def png(array) -> bytes:
     return file.getvalue()
 
 
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 @pytest.fixture
 def inspected(running):
     """Inspect three odd images of the product; return the answers' records."""
@@ -62,7 +66,7 @@ def test_a_mark_is_kept_and_comes_with_the_labels(running, inspected, tmp_path):
     marked[10:20, 30:50] = 1
     said = {
         "verdict": "NG", "defect": "deep scratch",
-        "mask_png": base64.b64encode(png(marked)).decode(),
+        "mask_png": base64_of(png(marked)),
     }  # fmt: skip
     review = running.ask("POST", f"/inspections/{bad}/reviews", json=said).json()
     kept = running.ask("GET", review["mask_url"].removeprefix("/api/v1"))
@@ -86,12 +90,12 @@ def test_a_mark_is_kept_and_comes_with_the_labels(running, inspected, tmp_path):
     ("said", "why"),
     [
         ({"verdict": "NG", "mask_png": "no base64!"}, "no PNG"),
-        ({"verdict": "NG", "mask_png": base64.b64encode(b"GIF89a").decode()}, "no PNG"),
-        ({"verdict": "NG", "mask_png": base64.b64encode(png(np.ones((40, 40)))).decode()}, "60 x 40"),
-        ({"verdict": "NG", "mask_png": base64.b64encode(png(np.zeros((40, 60)))).decode()}, "nothing"),
-        ({"verdict": "OK", "mask_png": base64.b64encode(png(np.ones((40, 60)))).decode()}, "OK has no"),
+        ({"verdict": "NG", "mask_png": base64_of(b"GIF89a")}, "no PNG"),
+        ({"verdict": "NG", "mask_png": base64_of(png(np.ones((40, 40))))}, "60 x 40"),
+        ({"verdict": "NG", "mask_png": base64_of(png(np.zeros((40, 60))))}, "nothing"),
+        ({"verdict": "OK", "mask_png": base64_of(png(np.ones((40, 60))))}, "OK has no"),
     ],
-)  # fmt: skip
+)
 def test_masks_that_cannot_be(running, inspected, said, why):
     """A mask is a PNG of the image's size that marks something, on a part that is not good."""
     answer = running.ask("POST", f"/inspections/{inspected[0]['id']}/reviews", json=said)
@@ -100,7 +104,7 @@ def test_masks_that_cannot_be(running, inspected, said, why):
 
 
 def test_a_review_is_taken_back_by_whoever_said_it(running, inspected):
-    """It stays in the list as withdrawn, and the inspection is as before; once, and by nobody else."""
+    """It stays in the list as withdrawn, the inspection is as before; once, by nobody else."""
     one = inspected[0]["id"]
     place = f"/inspections/{one}/reviews"
     review = running.ask("POST", place, Role.REVIEWER, json={"verdict": "OK"}).json()

@@ -40,9 +40,7 @@ from okng.domain.errors import BadBackup, BadRequest, Conflict
 from okng.domain.people import AuditCheck
 from okng.domain.verdict import Verdict
 
-_LEFT_OUT = frozenset(
-    {people_schema.SessionRow, people_schema.AttemptRow, schema.ReviewClaimRow}
-)
+_LEFT_OUT = frozenset({people_schema.SessionRow, people_schema.AttemptRow, schema.ReviewClaimRow})
 """Whoever was signed in signs in again after a restore: a session that ended must stay ended."""
 
 _ROWS = 500

@@ -26,18 +26,14 @@ def list_reviews(service: Served, by: Reader, inspection_id: Id) -> object:
 def review(service: Served, by: Reviewing, inspection_id: Id, body: NewReview) -> object:
     """Say what a part really was; a later review replaces an earlier one, both are kept."""
     verdict = Verdict(body.verdict)
-    kept = service.reviews.review(
-        inspection_id, verdict, body.defect, body.note, by, body.mask_png
-    )
+    kept = service.reviews.review(inspection_id, verdict, body.defect, body.note, by, body.mask_png)
     return review_record(kept)
 
 
 @router.post(
     "/inspections/{inspection_id}/reviews/{review_id}/withdraw", response_model=ReviewAnswer
 )
-def withdraw_review(
-    service: Served, by: Reviewing, inspection_id: Id, review_id: Id
-) -> object:
+def withdraw_review(service: Served, by: Reviewing, inspection_id: Id, review_id: Id) -> object:
     """Take back a review of one's own; it is kept, but no longer counts."""
     return review_record(service.reviews.withdraw(inspection_id, review_id, by))
 

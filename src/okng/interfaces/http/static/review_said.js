@@ -31,12 +31,12 @@ function regions(inspection, viewer) {
 
 function facts(inspection) {
   const rows = [
-    ["review.time", timeText(inspection.at)],
-    ["review.part", inspection.part_id],
-    ["review.lot", inspection.lot],
-    ["review.station", inspection.station ?? inspection.camera],
-    ["review.image", inspection.image],
+    [t("review.time"), timeText(inspection.at)],
+    [t("review.part"), inspection.part_id],
+    [t("review.lot"), inspection.lot],
+    [t("review.station"), inspection.station ?? inspection.camera],
+    [t("review.image"), inspection.image],
   ].filter(([, value]) => value);
-  return make("dl", { class: "facts small" }, rows.flatMap(([key, value]) => [
-    make("dt", {}, t(key)), make("dd", { class: "break", translate: "no" }, value)]));
+  return make("dl", { class: "facts small" }, rows.flatMap(([name, value]) => [
+    make("dt", {}, name), make("dd", { class: "break", translate: "no" }, value)]));
 }
