@@ -305,7 +305,7 @@ class ReviewAnswer(Answer):
 
 
 class HandedAnswer(Answer):
-    """`items` nobody else gets for five minutes; `held` are those of `have` that still are one's."""
+    """`items` nobody else gets for five minutes; `held` of `have` still are one's own."""
 
     items: list[InspectionAnswer]
     held: list[str]
