@@ -167,6 +167,9 @@ def test_a_batch(visit, site, check_axe):
     assert words[0] == "ERROR"
     page.locator("#rows button").nth(1).click()
     assert verdict(page) == "NG"
+    name = page.locator("#result .break").inner_text()
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#result .break").inner_text() != name
     check_axe(page)
     with page.expect_download() as table:
         page.get_by_role("button", name="CSV").click()

@@ -29,6 +29,7 @@ export class BatchGrid {
     this.byItem = new Map();
     this.order = { by: "number", down: false };
     this.thumbnails = Promise.resolve();
+    rows.addEventListener("keydown", (event) => this.#step(event));
     for (const heading of section.querySelectorAll("[data-sort]")) {
       heading.querySelector("button").addEventListener("click", () => this.sort(heading.dataset.sort));
     }
@@ -91,6 +92,17 @@ export class BatchGrid {
       const small = this.byItem.has(item) ? await thumbnailOf(item) : null;
       if (small !== null) row.querySelector(".thumbnail").replaceChildren(small);
     });
+  }
+
+  /** Up and down go to the row above and below. */
+  #step(event) {
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    const row = event.target.closest("tr");
+    const next = event.key === "ArrowDown" ? row?.nextElementSibling : row?.previousElementSibling;
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("button").focus();
+    next.click();
   }
 
   #arrange() {

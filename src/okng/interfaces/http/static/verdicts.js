@@ -50,5 +50,6 @@ export function scoreScale(inspection) {
     }),
   },
   make("div", { class: "scale-track" }, zone("OK", low, review), zone("REVIEW", review, ng), zone("NG", ng, high), needle),
-  mark(review, scoreText(review), "review"), mark(ng, scoreText(ng), "ng"));
+  mark(review, `${t("verdict.REVIEW")} ${scoreText(review)}`, "review"),
+  mark(ng, `${t("verdict.NG")} ${scoreText(ng)}`, "ng"));
 }
