@@ -14,6 +14,7 @@ COMMANDS = (
     ("load",),
     ("crash",),
     ("paging",),
+    ("dropping",),
     ("promise", "--real", "5"),
     ("robustness",),
     ("limit",),
