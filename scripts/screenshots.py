@@ -19,6 +19,10 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
+from okng.bootstrap.demo import show_demo
+from okng.bootstrap.service import build_service
+from okng.settings import Settings
+
 PASSWORD = "four unrelated plain words"
 OKNG = (sys.executable, "-m", "okng.interfaces.cli.app")
 SIZES = {"wide": (1280, 800), "tablet": (820, 1180)}
@@ -52,35 +56,70 @@ def _batch_inspected(page: Any) -> None:
     page.locator("#rows button").first.click()
 
 
+def _to_train(page: Any) -> None:
+    page.get_by_role("link", name="Train", exact=True).click()
+    _with_samples(page)
+    page.locator("#tiers-said").get_by_text("this machine").wait_for()
+
+
+def _drawn(page: Any) -> None:
+    _to_train(page)
+    box = page.locator("#viewer canvas").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    reach = 0.42 * min(box["width"], box["height"])
+
+    def drag(*points: tuple[float, float]) -> None:
+        page.mouse.move(middle[0] + points[0][0] * reach, middle[1] + points[0][1] * reach)
+        page.mouse.down()
+        for x, y in points[1:]:
+            page.mouse.move(middle[0] + x * reach, middle[1] + y * reach, steps=8)
+        page.mouse.up()
+
+    page.get_by_role("button", name="Hide", exact=True).click()
+    drag((-0.6, -0.6), (-0.1, -0.75), (0.4, -0.6))
+    page.get_by_role("button", name="Region", exact=True).click()
+    drag((-0.85, -0.9), (0.85, 0.9))
+
+
 PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "login": ("/login", None),
     "about": ("/about", None),
     "inspect": ("/inspect", _with_samples),
     "inspect-one": ("/inspect", _one_inspected),
     "inspect-batch": ("/inspect", _batch_inspected),
+    "products": ("/products", None),
+    "product": ("/products/product", None),
+    "train": ("/products/product", _to_train),
+    "train-drawn": ("/products/product", _drawn),
 }
 """By name: the path, and what is done there before the picture is taken."""
 
 
-def provide(home: Path) -> str | None:
-    """Make sure that a data folder has the demo's product; return a one-time password.
+def provide(home: Path) -> str:
+    """Make sure that a data folder has the demo's product with its images; return a password.
 
-    None where the service has not been started there yet: it will tell the first one.
+    It works once, to choose another.
     """
     environment = {**os.environ, "OKNG_HOME": str(home)}
     if not (home / "demo").exists():
         demo = [*OKNG, "demo", "--images", "60", "--no-serve"]
         subprocess.run(demo, env=environment, check=True)
-    if not (home / "okng.db").exists():
-        return None
+    service = build_service(Settings(home=home))
+    try:
+        first = service.start()
+        show_demo(service, home / "demo" / "flange", "flange")
+    finally:
+        service.close()
+    if first is not None:
+        return first
     reset = [*OKNG, "users", "reset-password", "admin", "--json"]
     done = subprocess.run(reset, env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)["password"]
 
 
 @contextmanager
-def served(home: Path) -> Iterator[tuple[str, str | None]]:
-    """Serve a data folder; gives the URL and the first password, if there was one."""
+def served(home: Path) -> Iterator[str]:
+    """Serve a data folder; gives the URL."""
     process = subprocess.Popen(
         [*OKNG, "serve", "--port", "0", "--json"],
         env={**os.environ, "OKNG_HOME": str(home)},
@@ -95,8 +134,7 @@ def served(home: Path) -> Iterator[tuple[str, str | None]]:
             said += line
             if line == "}\n":
                 break
-        answer = json.loads(said)
-        yield answer["url"], (answer["administrator"] or {}).get("password")
+        yield json.loads(said)["url"]
     finally:
         process.terminate()
         process.wait(60)
@@ -126,9 +164,9 @@ def main() -> None:
         home = Path(os.environ.get("OKNG_SCREENSHOT_HOME", own)).absolute()
         known = provide(home)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        with served(home) as (url, first):
+        with served(home) as url:
             opened = browser.new_context(base_url=url)
-            sign_in(opened.new_page(), known or first or "")
+            sign_in(opened.new_page(), known)
             kept = opened.storage_state()
             for name in wanted:
                 for picture in pictures(browser, url, kept, name):

@@ -1,5 +1,6 @@
 """Builds everything that `okng serve` needs, and starts and ends it in order."""
 
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,7 @@ from okng.bootstrap.service_parts import (
     build_intake,
     build_retention,
     build_runner,
+    build_tier_times,
     pool_options,
     utc_now,
 )
@@ -59,6 +61,7 @@ from okng.services.review_queue import ReviewQueue
 from okng.services.reviews import Reviews
 from okng.services.samples import Samples
 from okng.services.sign_in import SignIn
+from okng.services.tier_times import TierTimes
 from okng.services.tokens import Tokens
 from okng.services.training_jobs import TrainingJobs
 from okng.services.training_runner import TrainingRunner
@@ -68,9 +71,11 @@ from okng.settings import Settings
 
 @dataclass(frozen=True)
 class Overview:
-    """A product in short."""
+    """A product in short; `images` are those of its datasets."""
 
     name: str
+    title: str
+    images: int
     models: int
     champion: str | None
 
@@ -98,6 +103,7 @@ class Service:
     uploads: Uploads
     checkups: Checkups
     jobs: TrainingJobs
+    tier_times: TierTimes
     people: People
     sign_in: SignIn
     tokens: Tokens
@@ -123,6 +129,7 @@ class Service:
         """Answer what is waiting, stop what runs, and let go of everything."""
         self.pool.close()
         self.checkups.close()
+        self.tier_times.close()
         self.runner.close()
         self.retention.stop()
         self.database.close()
@@ -138,11 +145,14 @@ class Service:
 
     def overview(self, by: Principal) -> list[Overview]:
         """Return what the start page shows of each product."""
-        found = []
+        found, images = [], Counter[str]()
+        for dataset in self.datasets.list(None, by):
+            images[dataset.product] += sum(dataset.counts.values())
         for product in self.products.list(by):
-            names = self.registry.names(product.name)
-            champion = self.models.aliases(product.name, by).get(CHAMPION)
-            found.append(Overview(product.name, len(names), champion))
+            name = product.name
+            names = self.registry.names(name)
+            champion = self.models.aliases(name, by).get(CHAMPION)
+            found.append(Overview(name, product.title, images[name], len(names), champion))
         return found
 
     def shown_by(self, inspection: Inspection) -> tuple[Calibration, Box | None]:
@@ -246,6 +256,7 @@ def _assemble(
             utc_now,
             runner.wake,
         ),
+        tier_times=build_tier_times(settings),
         people=people.people,
         sign_in=people.sign_in,
         tokens=people.tokens,

@@ -27,6 +27,8 @@ from okng.adapters.stores.upload_folder import UploadFolder
 from okng.algorithms.pixels import decode_file
 from okng.bootstrap.backup import REMOVING
 from okng.bootstrap.doctor import examine_dataset
+from okng.bootstrap.tiers import TierTime, measure_tiers
+from okng.bootstrap.training_options import TrainingOptions
 from okng.domain.arrays import Pixels
 from okng.domain.dataset import Dataset
 from okng.domain.doctor import Diagnosis
@@ -42,6 +44,7 @@ from okng.services.datasets import Datasets, KnownProducts
 from okng.services.inspection_pool import PoolOptions
 from okng.services.products import Products
 from okng.services.retention import Retention
+from okng.services.tier_times import TierTimes
 from okng.services.training_runner import TrainingRunner
 from okng.services.uploads import UploadLimits, Uploads
 from okng.settings import Settings
@@ -50,6 +53,8 @@ _TRAINING_SETTINGS = {
     "home", "runtime", "device", "precision", "threads", "plugins", "max_pixels",
 }  # fmt: skip
 """What the process of a training is told; the database's password is not for it."""
+_TYPICAL_IMAGES = 200
+"""Learned, for which tiers are measured; a graph's time hardly depends on it."""
 
 
 def utc_now() -> datetime:
@@ -117,6 +122,13 @@ def build_checkups(
 
     kept = CheckupFolder(settings.home / "checkups")
     return Checkups(datasets, kept, examine, load, database.session, audit)
+
+
+def build_tier_times(settings: Settings) -> TierTimes:
+    def measure(progress: Progress) -> Sequence[TierTime]:
+        return measure_tiers(TrainingOptions(), settings, _TYPICAL_IMAGES, progress)
+
+    return TierTimes(measure)
 
 
 def build_runner(

@@ -25,8 +25,8 @@ class TrainingOptions:
     longer for one image on this machine; `detector` then stays as it is. `tile` holds settings of
     `okng.detectors.tiled.TiledConfig` by name, as in `{"tile_px": 512}`: then images are looked at
     through tiles, and in their own size unless `size` is given. `roi` is in pixels of the original
-    image; `mask` is an image file, black where nothing is inspected. `config` holds settings of the
-    detector by name.
+    image; `mask` is an image file or its bytes, black where nothing is inspected. `config` holds
+    settings of the detector by name.
     """
 
     detector: str = "memory"
@@ -36,7 +36,7 @@ class TrainingOptions:
     size: tuple[int, int] | None = None
     tile: Mapping[str, object] | None = None
     roi: Box | None = None
-    mask: Path | None = None
+    mask: Path | bytes | None = None
     wish: Wish = field(default_factory=Wish)
     calibration: CalibrationPlan = CalibrationPlan.AUTO
     group_pattern: str | None = None
@@ -63,7 +63,9 @@ def make_view(
         raise BadSetting(f"{width} x {height} cannot be a size: sides have 1 to {longest} pixels")
     mask_png = None
     if options.mask is not None:
-        mask = decode_mask(read(options.mask, settings.max_pixels), settings.max_pixels)
+        given = options.mask
+        data = given if isinstance(given, bytes) else read(given, settings.max_pixels)
+        mask = decode_mask(data, settings.max_pixels)
         _check_mask(mask, samples, settings.max_pixels)
         mask_png = mask_png_from(mask, width, height, options.roi)
     return View(width, height, options.roi, mask_png)

@@ -22,6 +22,8 @@ _ID_CHARACTERS = 16
 class KnownDatasets(Protocol):
     """Finds a product's datasets and reads them."""
 
+    def get(self, dataset_id: str, by: Principal) -> DatasetRecord: ...
+
     def list(self, product: str | None, by: Principal) -> tuple[DatasetRecord, ...]: ...
 
     def read(self, record: DatasetRecord) -> Dataset: ...
@@ -73,6 +75,24 @@ class Samples:
         except OkngError:
             return ()
 
+    def of_dataset(self, dataset_id: str, by: Principal) -> tuple[TrySample, ...]:
+        """Return samples of one dataset, good ones first.
+
+        Raises:
+            NotFound: there is no such dataset, or it is deleted.
+            BadDataset: it cannot be read any more.
+        """
+        by.require(Right.READ)
+        return self._of_dataset(self._datasets.get(dataset_id, by))
+
+    def image_of_dataset(self, dataset_id: str, sample_id: str, by: Principal) -> bytes:
+        """Return the content of a file of `of_dataset`.
+
+        Raises:
+            OkngError: as `of_dataset` and `image`.
+        """
+        return self._image(self.of_dataset(dataset_id, by), sample_id)
+
     def image(self, product: str, sample_id: str, by: Principal) -> bytes:
         """Return the content of a sample's file.
 
@@ -80,10 +100,13 @@ class Samples:
             NotFound: there is no such sample, or its file is gone.
             TooLarge: the file is larger than an image may be.
         """
-        for sample in self.of(product, by):
+        return self._image(self.of(product, by), sample_id)
+
+    def _image(self, samples: Sequence[TrySample], sample_id: str) -> bytes:
+        for sample in samples:
             if sample.id == sample_id:
                 return self._read(sample)
-        raise NotFound(f"{product} has no sample {sample_id}: load the page again")
+        raise NotFound(f"there is no sample {sample_id} any more: load the page again")
 
     def _of_dataset(self, record: DatasetRecord) -> tuple[TrySample, ...]:
         """Return what was chosen of a dataset; chosen once until it is counted anew."""

@@ -102,7 +102,9 @@ class TrainingJobs:
         )
         with self._transactions():
             kept = self._jobs.add(job)
-            details = {"product": product, "dataset": dataset_id, "options": chosen}
+            told = {name: value for name, value in chosen.items() if name != "mask_png"}
+            told["masked"] = chosen["mask_png"] is not None  # its pixels stay with the job
+            details = {"product": product, "dataset": dataset_id, "options": told}
             self._audit.append(by.name, "training.start", kept.id, details)
         self._wake()
         return kept

@@ -1,14 +1,19 @@
 """The options of a training job, from and to plain values."""
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from okng.domain.errors import BadRequest, BadSetting
+from okng.algorithms.pixels import decode_mask
+from okng.domain.errors import BadImage, BadRequest, BadSetting
 from okng.domain.view import LONGEST_TILED_SIDE_PX, Box
 from okng.services.calibrate import Wish
 from okng.services.train import CalibrationPlan
+
+LONGEST_VIEW_MASK = 700_000
+"""Characters of base64: with it, a request's body stays below its limit."""
 
 _LONGEST_PATTERN = 200
 _LARGEST_SEED = 2**32 - 1
@@ -21,7 +26,7 @@ class JobOptions:
     `tier` or `budget_ms` stand for a detector with its settings. `size` is (width, height) of the
     graph's input, the backbone's own unless given; `tile` holds the settings of tiles (`tile_px`,
     `stride_px`, ...), through which large images are looked at; `roi` is in pixels of the original
-    image.
+    image; `mask_png` is the base64 of a PNG of that size, black where nothing is inspected.
     """
 
     detector: str = "memory"
@@ -31,6 +36,7 @@ class JobOptions:
     size: tuple[int, int] | None = None
     tile: Mapping[str, object] | None = None
     roi: Box | None = None
+    mask_png: str | None = None
     max_overkill: float = 0.01
     confidence: float = 0.95
     margin: float = 0.25
@@ -120,6 +126,21 @@ def _roi(name: str, value: object) -> Box | None:
     return Box(*(_whole(f"{name}.{side}", value[side], lows[side], 10**6) for side in sides))
 
 
+def _mask(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    refused = f"{name} must be the base64 of a PNG, black where nothing is inspected"
+    if not isinstance(value, str) or len(value) > LONGEST_VIEW_MASK:
+        raise BadRequest(f"{refused}, of at most {LONGEST_VIEW_MASK:,} characters")
+    try:
+        mask = decode_mask(b64decode(value, validate=True))
+    except (ValueError, BadImage) as error:
+        raise BadRequest(f"{refused}: {error}") from error
+    if not mask.any():
+        raise BadRequest(f"{name} is black all over: leave something to be inspected")
+    return value
+
+
 def _plan(name: str, value: object) -> CalibrationPlan:
     if value not in list(CalibrationPlan):
         raise BadRequest(f"{name} must be one of {', '.join(CalibrationPlan)}")
@@ -148,6 +169,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "size": _size,
     "tile": _tile,
     "roi": _roi,
+    "mask_png": _mask,
     "max_overkill": _number,
     "confidence": _number,
     "margin": _number,

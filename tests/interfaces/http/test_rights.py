@@ -38,6 +38,9 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/api/v1/products/{product}/datasets/folder"): TEACH,
     ("POST", "/api/v1/products/{product}/datasets/archive"): TEACH,
     ("GET", "/api/v1/datasets/{dataset_id}"): READ,
+    ("GET", "/api/v1/datasets/{dataset_id}/samples"): READ,
+    ("GET", "/api/v1/datasets/{dataset_id}/samples/{sample_id}/image"): READ,
+    ("GET", "/api/v1/datasets/{dataset_id}/samples/{sample_id}/thumbnail"): READ,
     ("POST", "/api/v1/datasets/{dataset_id}/recount"): TEACH,
     ("POST", "/api/v1/datasets/{dataset_id}/doctor"): TEACH,
     ("GET", "/api/v1/datasets/{dataset_id}/doctor"): READ,
@@ -51,6 +54,8 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/api/v1/uploads/{upload_id}/complete"): TEACH,
     ("DELETE", "/api/v1/uploads/{upload_id}"): TEACH,
     ("POST", "/api/v1/products/{product}/jobs"): TEACH,
+    ("POST", "/api/v1/tiers"): TEACH,
+    ("GET", "/api/v1/tiers"): READ,
     ("GET", "/api/v1/jobs"): READ,
     ("GET", "/api/v1/jobs/{job_id}"): READ,
     ("GET", "/api/v1/jobs/{job_id}/log"): READ,
@@ -108,6 +113,9 @@ PAGES: dict[str, Right] = {
     "/about": READ,
     "/inspect": INSPECT,
     "/review": REVIEW,
+    "/products": READ,
+    "/products/product": READ,
+    "/products/train": TEACH,
 }
 """Pages, which lead strangers to sign in and tell in words what is in the way."""
 

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -69,6 +70,7 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
         size=chosen.size,
         tile=chosen.tile,
         roi=chosen.roi,
+        mask=None if chosen.mask_png is None else b64decode(chosen.mask_png),
         wish=chosen.wish,
         calibration=chosen.calibration,
         group_pattern=chosen.group_pattern,

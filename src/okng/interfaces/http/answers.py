@@ -72,6 +72,24 @@ class DatasetAnswer(Answer):
     deleted: datetime | None
 
 
+class TierAnswer(Answer):
+    """`milliseconds` for one image, in the graph alone; None where the backbone is `missing`."""
+
+    tier: str
+    milliseconds: float | None
+    missing: str | None
+
+
+class TiersAnswer(Answer):
+    """`state` is None before anybody has asked for a measurement."""
+
+    state: JobState | None
+    done: int
+    total: int
+    error: str | None
+    tiers: list[TierAnswer]
+
+
 class CheckupAnswer(Answer):
     """`diagnosis` is that of the newest check-up that was done, None before the first.
 
@@ -107,11 +125,17 @@ class UploadAnswer(Answer):
     dataset_id: str | None
 
 
+def _told(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out a mask's pixels; `masked` says whether there is one."""
+    told = {name: value for name, value in options.items() if name != "mask_png"}
+    return told | {"masked": options.get("mask_png") is not None}
+
+
 class JobAnswer(Answer):
     id: str
     product: str
     dataset_id: str
-    options: Mapping[str, Any]
+    options: Annotated[Mapping[str, Any], PlainSerializer(_told, return_type=dict[str, Any])]
     state: JobState
     actor: str
     created: datetime

@@ -21,6 +21,7 @@ from okng.interfaces.http.faults import known_query
 from okng.interfaces.http.metrics import Metrics
 from okng.interfaces.http.pages import about, account, assets
 from okng.interfaces.http.pages import inspect as inspect_page
+from okng.interfaces.http.pages import products as products_page
 from okng.interfaces.http.pages import review as review_page
 from okng.interfaces.http.pages.visitors import PageRoute
 from okng.interfaces.http.problems import add_problem_handlers, problem
@@ -41,6 +42,7 @@ from okng.interfaces.http.routes import (
     reviews,
     samples,
     sessions,
+    tiers,
     tokens,
     uploads,
 )
@@ -53,6 +55,7 @@ _ROUTERS = (
     checkups.router,
     uploads.router,
     jobs.router,
+    tiers.router,
     models.router,
     calibrations.router,
     inspections.router,
@@ -64,7 +67,14 @@ _ROUTERS = (
     tokens.router,
     audit.router,
 )
-_PAGES = (assets.router, account.router, about.router, inspect_page.router, review_page.router)
+_PAGES = (
+    assets.router,
+    account.router,
+    about.router,
+    inspect_page.router,
+    products_page.router,
+    review_page.router,
+)
 _DESCRIPTION = (
     "Visual quality inspection: OK or NG, where, and how sure. Programs send a token "
     "(`Authorization: Bearer okng_...`); browsers have a session cookie, and send its CSRF token "

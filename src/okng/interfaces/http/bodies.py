@@ -11,9 +11,10 @@ from okng.domain.people import Right, Role
 from okng.services.calibrate import DefectWish, Wish
 from okng.services.recalibrate import ThresholdChoice
 from okng.services.reviews import LONGEST_MASK
+from okng.services.training_options import LONGEST_VIEW_MASK
 
 NAME = r"^[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9_])?$"
-_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _ALIAS = r"^[a-z][a-z0-9_-]{0,31}$"
 _PERSON = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 _REFERENCE = r"^[a-z0-9][a-z0-9_.@-]*$"
@@ -25,7 +26,7 @@ PLAIN = r"^[^\x00-\x1f\x7f]*$"
 WORDS = {
     NAME: "is no such name: it has 1 to 64 of a-z, 0-9, '.', '_' and '-', begins with a letter or "
     "digit, and does not end with '.' or '-'",
-    _UUID: "is no id: take it from an answer, as in 019a9f5e-7c00-7000-8000-000000000000",
+    UUID: "is no id: take it from an answer, as in 019a9f5e-7c00-7000-8000-000000000000",
     _ALIAS: "is no alias: it has 1 to 32 of a-z, 0-9, '_' and '-', and begins with a letter",
     _PERSON: "is no person's name: it has 1 to 64 of a-z, 0-9, '.', '_' and '-', and begins with a "
     "letter or digit",
@@ -39,7 +40,7 @@ WORDS = {
 ProductName = Annotated[str, Path(pattern=NAME, description="A product", examples=["bottle"])]
 Id = Annotated[
     str,
-    Path(pattern=_UUID, description="A record", examples=["019a9f5e-7c00-7000-8000-000000000000"]),
+    Path(pattern=UUID, description="A record", examples=["019a9f5e-7c00-7000-8000-000000000000"]),
 ]
 Alias = Annotated[str, Path(pattern=_ALIAS, examples=["champion"])]
 Version = Annotated[int, Path(ge=1, le=10**9, examples=[1])]
@@ -121,12 +122,13 @@ class NewJob(Body):
     """A training; what is not said has the defaults of `okng train`."""
 
     model_config = ConfigDict(
+        str_max_length=LONGEST_VIEW_MASK,
         json_schema_extra={
             "examples": [{"dataset_id": "019a9f5e-7c00-7000-8000-000000000000", "size": [256, 256]}]
-        }
+        },
     )
 
-    dataset_id: str = Field(pattern=_UUID)
+    dataset_id: str = Field(pattern=UUID)
     detector: str = Field("memory", min_length=1, max_length=100, pattern=_KIND)
     tier: Literal["fast", "balanced", "accurate"] | None = Field(
         None, description="Stands for a detector with its settings"
@@ -142,6 +144,12 @@ class NewJob(Body):
         None, description="Look through tiles, for large images; then `size` is the image's own"
     )
     roi: Region | None = None
+    mask_png: str | None = Field(
+        None,
+        min_length=1,
+        max_length=LONGEST_VIEW_MASK,
+        description="Base64 of a PNG as large as the images, black where nothing is inspected",
+    )
     max_overkill: float = Field(0.01, gt=0, lt=1)
     confidence: float = Field(0.95, gt=0, lt=1)
     margin: float = Field(0.25, ge=0, le=100)
@@ -170,7 +178,7 @@ class NewCalibration(Body):
     margin: float = Field(0.25, ge=0, le=100)
     threshold: float | None = None
     ng_threshold: float | None = None
-    defects_dataset_id: str | None = Field(None, pattern=_UUID)
+    defects_dataset_id: str | None = Field(None, pattern=UUID)
     escape_cost: float | None = Field(None, gt=0, lt=1e9)
     defect_rate: float = Field(0.05, gt=0, lt=1)
     max_escapes: float | None = Field(None, gt=0, lt=1)
@@ -208,7 +216,7 @@ class NewCalibration(Body):
 class ReviewWish(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"count": 2}]})
 
-    have: list[Annotated[str, Field(pattern=_UUID)]] = Field(
+    have: list[Annotated[str, Field(pattern=UUID)]] = Field(
         default_factory=list, max_length=200, description="Ids that are with the reviewer already"
     )
     count: int = Field(1, ge=0, le=20, description="How many more at most")
@@ -234,7 +242,7 @@ class TheseInspections(Body):
         json_schema_extra={"examples": [{"ids": ["019a9f5e-7c00-7000-8000-000000000000"]}]}
     )
 
-    ids: list[Annotated[str, Field(pattern=_UUID)]] = Field(min_length=1, max_length=1000)
+    ids: list[Annotated[str, Field(pattern=UUID)]] = Field(min_length=1, max_length=1000)
 
 
 class NewPerson(Body):

@@ -1,0 +1,139 @@
+"""Products and models: what is taught, with which images, and which model inspects."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from okng import plugins
+from okng.bootstrap.service import Service
+from okng.bootstrap.tiers import TIERS
+from okng.domain.dataset import GOOD, Split
+from okng.domain.model import CHAMPION, ModelEntry
+from okng.domain.people import Right
+from okng.domain.records import DatasetRecord, Job, JobState
+from okng.interfaces.http.bodies import UUID
+from okng.interfaces.http.callers import Caller, Served
+from okng.interfaces.http.pages.choosing import choose_product
+from okng.interfaces.http.pages.rendering import page
+from okng.interfaces.http.pages.visitors import PageRoute, ReadingVisitor, TeachingVisitor
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+DatasetId = Annotated[str | None, Query(pattern=UUID)]
+_GOING = (JobState.RUNNING, JobState.QUEUED)
+_NEEDS_MEMBERS = ("fusion",)
+"""Detectors that cannot be chosen by their name alone."""
+_SHOWN_JOBS = 8
+_SHOWN_MODELS = 100
+
+
+@router.get("/products")
+def products(request: Request, service: Served, caller: ReadingVisitor) -> Response:
+    """List the products, with how far each is; those that are deleted below."""
+    by = caller.principal
+    return page(
+        request,
+        "products",
+        caller,
+        texts=("products",),
+        products=service.overview(by),
+        deleted=service.products.list(by, deleted=True),
+        teaches=by.may(Right.TEACH),
+    )
+
+
+@router.get("/products/product")
+def product(
+    request: Request,
+    service: Served,
+    caller: ReadingVisitor,
+) -> Response:
+    """Show one product: its images, its trainings and its models."""
+    choice = choose_product(service, request, caller)
+    if choice.chosen is None:
+        return products(request, service, caller)
+    name, by = choice.chosen, caller.principal
+    datasets, jobs = service.datasets.list(name, by), _jobs(service, caller, name)
+    gone = service.datasets.list(name, by, deleted=True)
+    models = service.models.page(name, _SHOWN_MODELS, None, by).items
+    return page(
+        request,
+        "product",
+        caller,
+        choice=choice,
+        texts=("product", "intake", "training"),
+        data={
+            "part_bytes": service.settings.max_upload_part_bytes,
+            "dataset_names": [one.name for one in (*datasets, *gone)],
+            "job": next((job.id for job in jobs if job.state in _GOING), None),
+        },
+        product=service.products.get(name, by),
+        teaches=by.may(Right.TEACH),
+        roots=service.settings.dataset_roots,
+        datasets=datasets,
+        tallies={one.id: tally(one) for one in datasets},
+        deleted_datasets=gone,
+        jobs=jobs,
+        models=models,
+        deleted_models=service.models.deleted(name, by),
+        active=_active(models),
+    )
+
+
+@router.get("/products/train")
+def train(
+    request: Request, service: Served, caller: TeachingVisitor, dataset: DatasetId = None
+) -> Response:
+    """Choose where the model is to look, and how accurate and fast it is to be; then train."""
+    record = _dataset(request, service, caller, dataset)
+    if record is None:
+        return product(request, service, caller)
+    detectors = plugins.names("detector", service.settings.plugins)
+    return page(
+        request,
+        "train",
+        caller,
+        texts=("train", "viewer"),
+        data={"product": record.product, "dataset": record.id},
+        dataset=record,
+        good=record.counts.get(f"{Split.TRAIN.value}/{GOOD}", 0),
+        tiers=tuple(TIERS),
+        detectors=[name for name in detectors if name not in _NEEDS_MEMBERS],
+    )
+
+
+def _dataset(
+    request: Request, service: Service, caller: Caller, dataset_id: str | None
+) -> DatasetRecord | None:
+    """Return the dataset that a page is about: the product's newest unless one is named.
+
+    Raises:
+        NotFound: there is no such dataset, or it is deleted.
+    """
+    if dataset_id is not None:
+        record = service.datasets.get(dataset_id, caller.principal)
+        service.datasets.place(record)
+        return record
+    chosen = choose_product(service, request, caller).chosen
+    found = () if chosen is None else service.datasets.list(chosen, caller.principal)
+    return found[0] if found else None
+
+
+def tally(dataset: DatasetRecord) -> dict[str, int]:
+    """Return how many images of a dataset are good, defective and not labelled."""
+    found = {"good": 0, "defective": 0, "unlabelled": 0}
+    for place, count in dataset.counts.items():
+        label = place.partition("/")[2]
+        found[label if label in ("good", "unlabelled") else "defective"] += count
+    return found
+
+
+def _jobs(service: Service, caller: Caller, product: str) -> tuple[Job, ...]:
+    return service.jobs.page(caller.principal, product, limit=_SHOWN_JOBS).items
+
+
+def _active(models: tuple[ModelEntry, ...]) -> str | None:
+    """Return the name of the model that inspects: the champion, else the newest."""
+    named = (one.name for one in models if CHAMPION in one.aliases)
+    return next(named, models[0].name if models else None)

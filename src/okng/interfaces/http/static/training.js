@@ -1,0 +1,84 @@
+/** Shows how a training goes: its stage in words, how far it is, and what it says. */
+
+import { ask, attempt, get, Problem } from "./api.js";
+import { icon, make } from "./dom.js";
+import { pageData, may, t } from "./page.js";
+
+const POLL_MS = 700;
+const FINAL = ["done", "failed", "cancelled"];
+
+/** Return a job's stage in words; `features, 1 of 2` is the first of two that do the same. */
+export function stageText(job) {
+  if (job.state === "queued") return t("training.state.queued");
+  if (!job.stage) return t("training.starting");
+  const [what, ...which] = job.stage.split(", ");
+  const known = `training.stage.${what}` in pageData.texts;
+  return [known ? t(`training.stage.${what}`) : what, ...which].join(", ");
+}
+
+/** Follow a job in a place of the page until it has ended; return how it ended. */
+export async function followTraining(place, id) {
+  const said = make("strong", { class: "stage-said" });
+  const share = make("span", { class: "soft small" });
+  const progress = make("progress", { max: 1, "aria-label": t("training.progress") });
+  const log = make("pre", { class: "log", tabindex: 0, "aria-label": t("training.log") });
+  const cancel = make("button", {
+    type: "button", onclick: () => attempt(() => ask("POST", `/jobs/${id}/cancel`)),
+  }, icon("stop"), t("training.cancel"));
+  place.replaceChildren(make("div", { class: "training" },
+    make("div", { class: "row spread" },
+      make("div", { role: "status", "aria-live": "polite" }, said), may("teach") ? cancel : null),
+    make("div", { class: "row nowrap" }, progress, share),
+    make("details", { class: "fold", open: true }, make("summary", {}, t("training.log")), log)));
+  const lines = new LogReader(id, log);
+  for (;;) {
+    const job = await patiently(() => get(`/jobs/${id}`));
+    if (said.textContent !== stageText(job)) said.textContent = stageText(job);
+    if (job.total > 0) {
+      progress.value = job.done / job.total;
+      share.textContent = t("training.of", { done: job.done, all: job.total });
+    } else {
+      progress.removeAttribute("value");
+      share.textContent = "";
+    }
+    await patiently(() => lines.read());
+    if (FINAL.includes(job.state)) return job;
+    await pause(POLL_MS);
+  }
+}
+
+/** Reads a job's log line by line. */
+export class LogReader {
+  constructor(id, place) {
+    this.id = id;
+    this.place = place;
+    this.last = 0;
+  }
+
+  /** Add what is new; the newest stays in sight where it was. */
+  async read() {
+    const { lines } = await get(`/jobs/${this.id}/log?after=${this.last}`);
+    if (lines.length === 0) return;
+    const { place } = this;
+    const atEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 4;
+    place.append(lines.map((line) => `${line.text}\n`).join(""));
+    this.last = lines.at(-1).number;
+    if (atEnd) place.scrollTop = place.scrollHeight;
+  }
+}
+
+/** Ask again while nobody answers: a training outlives a restart of the service. */
+async function patiently(work) {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Problem) || (error.status !== 0 && error.status < 500)) throw error;
+      await pause(3 * POLL_MS);
+    }
+  }
+}
+
+function pause(milliseconds) {
+  return new Promise((done) => { setTimeout(done, milliseconds); });
+}
