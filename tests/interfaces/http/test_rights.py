@@ -115,6 +115,7 @@ PAGES: dict[str, Right] = {
     "/review": REVIEW,
     "/products": READ,
     "/products/product": READ,
+    "/products/dataset": READ,
     "/products/train": TEACH,
 }
 """Pages, which lead strangers to sign in and tell in words what is in the way."""

@@ -81,6 +81,25 @@ def product(
     )
 
 
+@router.get("/products/dataset")
+def dataset(
+    request: Request, service: Served, caller: ReadingVisitor, dataset: DatasetId = None
+) -> Response:
+    """Show what is in a dataset, and what a check-up found, with the images that it is about."""
+    record = _dataset(request, service, caller, dataset)
+    if record is None:
+        return product(request, service, caller)
+    return page(
+        request,
+        "dataset",
+        caller,
+        texts=("dataset",),
+        data={"product": record.product, "dataset": record.id},
+        dataset=record,
+        teaches=caller.principal.may(Right.TEACH),
+    )
+
+
 @router.get("/products/train")
 def train(
     request: Request, service: Served, caller: TeachingVisitor, dataset: DatasetId = None

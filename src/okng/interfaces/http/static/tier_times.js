@@ -33,5 +33,6 @@ function show(choice, { milliseconds, missing }) {
   const radio = choice.querySelector("input");
   radio.disabled = true;
   time.textContent = t("train.missing", { name: missing });
+  time.classList.add("missing");
   if (radio.checked) choice.parentElement.querySelector("input:not(:disabled)").checked = true;
 }
