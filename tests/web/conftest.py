@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
 
+import cv2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ from fastapi import FastAPI
 import okng
 from okng.adapters.security.passwords import Argon2Passwords
 from okng.bootstrap.service import Service, build_service
+from okng.domain.arrays import Pixels
 from okng.domain.people import Principal, Right, Role
 from okng.interfaces.http.app import create_app
 from okng.settings import Settings
@@ -129,16 +131,28 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One Chromium for all tests; its camera plays a moving picture."""
+    """One Chromium for all tests; its camera sees a part with a hole."""
+    film = tmp_path_factory.mktemp("camera") / "part.y4m"
+    write_film(film, with_defect(good_parts(1, SIZE_PX, start=60)[0]))
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
         missing("no playwright: pip install playwright")
     path = chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=path, args=[*FLAGS, f"--use-file-for-fake-video-capture={film}"]
+        )
         yield browser
         browser.close()
+
+
+def write_film(path: Path, pixels: Pixels) -> None:
+    """Write one picture, uint8 `[H, W, 3]` RGB, as an uncompressed film that stands still."""
+    height, width = pixels.shape[:2]
+    frame = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420).tobytes()
+    head = f"YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg\n".encode()
+    path.write_bytes(head + 10 * (b"FRAME\n" + frame))
 
 
 Visit = Callable[..., Any]

@@ -136,7 +136,7 @@ def test_camera(visit, site):
     page.get_by_role("button", name="Camera", exact=True).click()
     page.wait_for_function("() => document.getElementById('camera').videoWidth > 0")
     page.get_by_role("button", name="Start").click()
-    verdict(page)
+    assert verdict(page) == "NG"
     first = page.locator("#result .break").inner_text()
     assert first.startswith("camera-")
     page.evaluate("() => document.activeElement.blur()")

@@ -95,3 +95,18 @@ def test_nothing_comes_from_elsewhere(visit, site):
     page.reload()
     assert asked
     assert all(url.startswith(site.url) for url in asked)
+
+
+def test_an_operator_can_do_no_more_than_he_may(visit):
+    """His pages offer no other, and what he asks for by hand all the same is refused."""
+    page = visit(Role.OPERATOR, "/inspect")
+    assert page.locator("nav").get_by_text("Review").count() == 0
+    told = page.evaluate("""async () => {
+        const data = JSON.parse(document.getElementById('page-data').textContent);
+        const ask = (method, path) => fetch('/api/v1' + path, {
+            method, headers: { 'X-CSRF-Token': data.csrf },
+        }).then(answer => answer.status);
+        return [data.rights, await ask('DELETE', '/products/flange'), await ask('GET', '/people')];
+    }""")
+    assert told == [["inspect", "read"], 403, 403]
+    visit.faults.clear()  # the browser notes both refusals
