@@ -12,6 +12,7 @@ from okng.bootstrap.tiers import chosen_tier
 from okng.domain.errors import BadSetting
 from okng.domain.ports import silent
 from okng.settings import Settings
+from okng.testing.backbones import stand_in_backbone
 from okng.testing.images import ArrayImages, good_parts
 
 TIMES = [TierTime("fast", 5.0), TierTime("balanced", 50.0), TierTime("accurate", 60.0)]
@@ -26,14 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def with_backbone(settings: Settings, tmp_path: Path) -> Settings:
     """Return settings under which the tiers' backbone is there: Lite0 under its name."""
-    from okng.graphs.backbone import SHIPPED
-
-    folder = tmp_path / "backbones"
-    folder.mkdir()
-    shipped = SHIPPED.load("efficientnet_lite0")
-    (folder / "dinov2-small.onnx").write_bytes(shipped.onnx)
-    place = Path(plugins.__file__).parent / "backbones" / "efficientnet_lite0.json"
-    (folder / "dinov2-small.json").write_bytes(place.read_bytes())
+    stand_in_backbone(tmp_path / "backbones", "dinov2-small")
     return settings
 
 
