@@ -28,5 +28,5 @@ def choose_product(
     if asked == "" and every:
         return ProductChoice(names, None, every)
     if asked not in names:
-        raise NotFound(f"there is no product {asked[:64]!r}: choose another at the top")
+        raise NotFound(f"there is no product {asked[:64]!r}: go to the first page and choose another")
     return ProductChoice(names, asked, every)

@@ -28,6 +28,7 @@ export async function saveOverlays(items, viewer) {
       drawing.show(image);
       drawing.find(inspection.regions, inspection.map ? decodeMap(inspection.map) : null, inspection.review_threshold);
       const blob = await drawing.drawn().convertToBlob({ type: "image/jpeg", quality: QUALITY });
+      drawing.clear();
       image.close();
       const number = String(item.number).padStart(3, "0");
       yield { name: `${inspection.verdict}/${number}-${stem(item.name)}.jpg`, input: blob };
