@@ -28,5 +28,5 @@ def choose_product(
     if asked == "" and every:
         return ProductChoice(names, None, every)
     if asked not in names:
-        raise NotFound(f"there is no product {asked[:64]!r}: go to the first page and choose another")
+        raise NotFound(f"there is no product {asked[:64]!r}: choose another on the first page")
     return ProductChoice(names, asked, every)
