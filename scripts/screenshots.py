@@ -81,6 +81,20 @@ def _drawn(page: Any) -> None:
     drag((-0.85, -0.9), (0.85, 0.9))
 
 
+def _line_moved(page: Any) -> None:
+    page.locator(".uplot").wait_for()
+    score = page.get_by_role("button", name="Score the labelled images")
+    if score.count():
+        score.click()
+    page.locator("[data-source=sample]").wait_for(timeout=120_000)
+    page.get_by_role("slider", name="REVIEW above").focus()
+    for _ in range(4):
+        page.keyboard.press("Shift+ArrowLeft")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.change-tile img')].every(img => img.complete)"
+    )
+
+
 PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "login": ("/login", None),
     "about": ("/about", None),
@@ -91,6 +105,7 @@ PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "product": ("/products/product", None),
     "train": ("/products/product", _to_train),
     "train-drawn": ("/products/product", _drawn),
+    "sensitivity": ("/sensitivity", _line_moved),
 }
 """By name: the path, and what is done there before the picture is taken."""
 

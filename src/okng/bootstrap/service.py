@@ -32,6 +32,7 @@ from okng.bootstrap.service_parts import (
     build_intake,
     build_retention,
     build_runner,
+    build_sample_scores,
     build_tier_times,
     pool_options,
     utc_now,
@@ -59,7 +60,9 @@ from okng.services.products import Products
 from okng.services.retention import Retention
 from okng.services.review_queue import ReviewQueue
 from okng.services.reviews import Reviews
+from okng.services.sample_scores import SampleScores
 from okng.services.samples import Samples
+from okng.services.sensitivity import KnownScores
 from okng.services.sign_in import SignIn
 from okng.services.tier_times import TierTimes
 from okng.services.tokens import Tokens
@@ -100,6 +103,8 @@ class Service:
     labels: Labels
     datasets: Datasets
     samples: Samples
+    sample_scores: SampleScores
+    known_scores: KnownScores
     uploads: Uploads
     checkups: Checkups
     jobs: TrainingJobs
@@ -130,6 +135,7 @@ class Service:
         self.pool.close()
         self.checkups.close()
         self.tier_times.close()
+        self.sample_scores.close()
         self.runner.close()
         self.retention.stop()
         self.database.close()
@@ -210,6 +216,7 @@ def _assemble(
     runner = build_runner(settings, database, audit, intake.datasets, changed)
     pages, reviews = SqlInspectionPages(database), SqlReviews(database)
     search = InspectionSearch(inspections, pages, contents, audit)
+    scored = build_sample_scores(settings, database, audit, intake.datasets, registry)
     keep = Keep(images=frozenset(Verdict)) if settings.keep_ok_images else Keep()
     chores = (
         intake.uploads.expire,
@@ -244,6 +251,8 @@ def _assemble(
         labels=Labels(pages, reviews, contents, audit),
         datasets=intake.datasets,
         samples=Samples(intake.datasets, registry, settings.max_image_bytes),
+        sample_scores=scored,
+        known_scores=KnownScores(registry, scored, pages),
         uploads=intake.uploads,
         checkups=build_checkups(settings, database, audit, intake.datasets),
         jobs=TrainingJobs(

@@ -9,12 +9,12 @@ from okng.adapters.compute.training_process import TrainingProcess
 from okng.adapters.datasets import read_dataset
 from okng.adapters.datasets.containment import is_below
 from okng.adapters.security.signatures import read_public_key, verify_archive
-from okng.adapters.stores.checkup_folder import CheckupFolder
 from okng.adapters.stores.content_folder import ContentFolder
 from okng.adapters.stores.dataset_archive import DatasetRules
 from okng.adapters.stores.file_lock import locked_if_free
 from okng.adapters.stores.model_archive import Imported, import_archive
 from okng.adapters.stores.model_folder import FolderModelStore
+from okng.adapters.stores.result_folder import ResultFolder
 from okng.adapters.stores.sql.audit import SqlAuditLog
 from okng.adapters.stores.sql.database import Database
 from okng.adapters.stores.sql.datasets import SqlDatasets
@@ -24,9 +24,10 @@ from okng.adapters.stores.sql.jobs import SqlJobLogs, SqlJobs
 from okng.adapters.stores.sql.kept_images import SqlKeptImages
 from okng.adapters.stores.sql.uploads import SqlUploads
 from okng.adapters.stores.upload_folder import UploadFolder
-from okng.algorithms.pixels import decode_file
+from okng.algorithms.pixels import decode_file, read
 from okng.bootstrap.backup import REMOVING
 from okng.bootstrap.doctor import examine_dataset
+from okng.bootstrap.judging import load, read_as_trained
 from okng.bootstrap.tiers import TierTime, measure_tiers
 from okng.bootstrap.training_options import TrainingOptions
 from okng.domain.arrays import Pixels
@@ -38,12 +39,13 @@ from okng.domain.ports import Progress
 from okng.domain.records import ProductRecord
 from okng.domain.retention import RetentionRules
 from okng.services.calibrate import Wish
-from okng.services.checkups import Checkups
+from okng.services.checkups import Checkups, LoadWithin
 from okng.services.dataset_trash import DatasetTrash
 from okng.services.datasets import Datasets, KnownProducts
 from okng.services.inspection_pool import PoolOptions
 from okng.services.products import Products
 from okng.services.retention import Retention
+from okng.services.sample_scores import PARTS, Judging, SampleScores
 from okng.services.tier_times import TierTimes
 from okng.services.training_runner import TrainingRunner
 from okng.services.uploads import UploadLimits, Uploads
@@ -115,13 +117,36 @@ def build_checkups(
     def examine(dataset: Dataset, progress: Progress) -> Diagnosis:
         return examine_dataset(dataset, Wish(), settings, progress=progress).diagnosis
 
-    def load(path: Path, within: Path) -> Pixels:
+    kept = ResultFolder(settings.home / "checkups", frozenset({"diagnosis", "paths"}))
+    return Checkups(datasets, kept, examine, load_within(settings), database.session, audit)
+
+
+def build_sample_scores(
+    settings: Settings,
+    database: Database,
+    audit: SqlAuditLog,
+    datasets: Datasets,
+    registry: FolderModelStore,
+) -> SampleScores:
+    def begin(model: str, place: Path, within: Path) -> Judging:
+        inspector = load(model, settings=settings)
+        dataset = read_as_trained(place, inspector.model.manifest, within)
+        return Judging(dataset, lambda path: read(path, settings.max_pixels), inspector.inspect)
+
+    kept = ResultFolder(settings.home / "scores", PARTS)
+    show = load_within(settings)
+    return SampleScores(datasets, registry, kept, begin, show, database.session, audit)
+
+
+def load_within(settings: Settings) -> LoadWithin:
+    """Return what reads an image that must lie in a folder, wherever links lead."""
+
+    def load_image(path: Path, within: Path) -> Pixels:
         if not is_below(path, within):
-            raise NotFound("the image is no longer in the dataset: start another check-up")
+            raise NotFound("the image is no longer in the dataset: examine it anew")
         return decode_file(path, settings.max_pixels)
 
-    kept = CheckupFolder(settings.home / "checkups")
-    return Checkups(datasets, kept, examine, load, database.session, audit)
+    return load_image
 
 
 def build_tier_times(settings: Settings) -> TierTimes:

@@ -72,7 +72,8 @@ class Calibration:
     the raw scores, ascending, of good parts that the graph (or, cross-fitted, its like) has not
     seen: one for each independent part, or for each altered copy where there was one part alone.
     `promises` speak of `review_threshold`. `ng_rule` says in words where `ng_threshold` comes from,
-    `evidence` where the good scores come from.
+    `evidence` where the good scores come from. `note` says what else is to be known, `author` who
+    set the thresholds; empty where a training did, or a command.
     """
 
     version: int
@@ -86,6 +87,7 @@ class Calibration:
     created: str
     evidence: Evidence = Evidence.CROSS_FITTED
     note: str = ""
+    author: str = ""
 
     def __post_init__(self) -> None:
         if not self.ng_threshold >= self.review_threshold:

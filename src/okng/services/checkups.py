@@ -1,10 +1,7 @@
 """Check-ups of the service's datasets: started by people, one at a time, kept until the next."""
 
-import logging
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,19 +9,18 @@ from okng.algorithms.pictures import thumbnail_jpeg
 from okng.domain.arrays import Pixels
 from okng.domain.dataset import Dataset
 from okng.domain.doctor import Diagnosis
-from okng.domain.errors import NotFound, OkngError
+from okng.domain.errors import NotFound
 from okng.domain.people import Principal, Right
 from okng.domain.people_ports import AuditLog, Transactions
 from okng.domain.ports import Progress
 from okng.domain.records import DatasetRecord, JobState
+from okng.services.one_at_a_time import OneAtATime
 
 MOST_CASES = 200
 """Of a finding, that are told; `more` says how many there are besides."""
 MOST_IMAGES = 12
 """Of a case, likewise."""
 PICTURE_PX = 480
-
-_log = logging.getLogger(__name__)
 
 
 class Examined(Protocol):
@@ -64,10 +60,6 @@ class CheckupRecord:
     diagnosis: Mapping[str, Any] | None = None
 
 
-class _Closing(Exception):
-    """The service ends: leave the check-up."""
-
-
 class Checkups:
     """Starts check-ups, says how far they are, and shows the images that they speak of.
 
@@ -89,10 +81,7 @@ class Checkups:
         self._load = load
         self._transactions = transactions
         self._audit = audit
-        self._lock = threading.Lock()
-        self._going: dict[str, CheckupRecord] = {}
-        self._closing = threading.Event()
-        self._worker = ThreadPoolExecutor(1, "okng-checkup")
+        self._work = OneAtATime("checkup")
 
     def start(self, dataset_id: str, by: Principal) -> CheckupRecord:
         """Begin a check-up, or return the one that waits or runs already.
@@ -104,16 +93,15 @@ class Checkups:
         by.require(Right.TEACH)
         record = self._datasets.get(dataset_id, by)
         dataset = self._datasets.read(record)
-        with self._lock:
-            going = self._going.get(dataset_id)
-            if going is not None and going.state in (JobState.QUEUED, JobState.RUNNING):
-                return going
-            queued = CheckupRecord(dataset_id, JobState.QUEUED)
-            self._going[dataset_id] = queued
-        with self._transactions():
-            self._audit.append(by.name, "dataset.checkup", dataset_id, {"name": record.name})
-        self._worker.submit(self._run, dataset_id, dataset)
-        return queued
+        going = self._work.of(dataset_id)
+        if going is None or not going.is_open:
+            with self._transactions():
+                self._audit.append(by.name, "dataset.checkup", dataset_id, {"name": record.name})
+
+        def work(progress: Progress) -> None:
+            self._store.put(dataset_id, told(self._examine(dataset, progress)))
+
+        return CheckupRecord(dataset_id, **vars(self._work.start(dataset_id, work)))
 
     def get(self, dataset_id: str, by: Principal) -> CheckupRecord:
         """Return how far a dataset's check-up is, with the newest diagnosis.
@@ -123,13 +111,14 @@ class Checkups:
         """
         by.require(Right.READ)
         record = self._datasets.get(dataset_id, by)
-        with self._lock:
-            going = self._going.get(dataset_id)
+        going = self._work.of(dataset_id)
         kept = self._store.get(dataset_id)
         if going is None and kept is None:
             raise NotFound(f"the dataset {record.name} has had no check-up: start one")
-        found = going or CheckupRecord(dataset_id, JobState.DONE)
-        return replace(found, diagnosis=None if kept is None else kept["diagnosis"])
+        facts = {"state": JobState.DONE} if going is None else vars(going)
+        return CheckupRecord(
+            dataset_id, **facts, diagnosis=None if kept is None else kept["diagnosis"]
+        )
 
     def picture(self, dataset_id: str, number: int, by: Principal) -> bytes:
         """Return an image of the newest diagnosis, by its number, as a small JPEG.
@@ -149,32 +138,7 @@ class Checkups:
 
     def close(self) -> None:
         """Leave what runs and what waits."""
-        self._closing.set()
-        self._worker.shutdown(wait=True, cancel_futures=True)
-
-    def _run(self, dataset_id: str, dataset: Dataset) -> None:
-        def progress(stage: str, done: int, total: int) -> None:
-            if self._closing.is_set():
-                raise _Closing
-            self._say(dataset_id, JobState.RUNNING, stage=stage, done=done, total=total)
-
-        self._say(dataset_id, JobState.RUNNING)
-        try:
-            self._store.put(dataset_id, told(self._examine(dataset, progress)))
-        except _Closing:
-            return
-        except (OkngError, OSError, MemoryError) as error:
-            self._say(dataset_id, JobState.FAILED, error=str(error) or "not enough memory")
-        except BaseException:
-            self._say(dataset_id, JobState.FAILED, error="a fault in okng: see the service's log")
-            _log.exception("check-up of dataset %s", dataset_id)
-            raise
-        else:
-            self._say(dataset_id, JobState.DONE)
-
-    def _say(self, dataset_id: str, state: JobState, **facts: Any) -> None:
-        with self._lock:
-            self._going[dataset_id] = CheckupRecord(dataset_id, state, **facts)
+        self._work.close()
 
 
 def told(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -245,16 +245,17 @@ class Models:
         return self._registry.calibrations(f"{product}-{version}")
 
     def calibrate(
-        self, product: str, version: int, make: Recalibrate, by: Principal
+        self, product: str, version: int, make: Recalibrate, by: Principal, note: str = ""
     ) -> Calibration:
-        """Add a calibration that `make` derives from the active one."""
+        """Add a calibration that `make` derives from the active one; `note` says why."""
         by.require(Right.TEACH)
         name = f"{product}-{version}"
         active = self._registry.calibrations(name)[-1]
         made = make(active, active.version + 1)
+        said = "; ".join(filter(None, (note.strip(), made.note)))
         with self._transactions():
             stored = self._registry.add_calibration(
-                name, lambda number: replace(made, version=number)
+                name, lambda number: replace(made, version=number, note=said, author=by.name)
             )
             self._audit.append(by.name, "threshold.set", name, _thresholds(active, stored))
         self._changed(product)
@@ -279,4 +280,5 @@ def _thresholds(old: Calibration, new: Calibration) -> dict[str, object]:
         "review_threshold": new.review_threshold,
         "ng_threshold": new.ng_threshold,
         "before": [old.version, old.review_threshold, old.ng_threshold],
+        "note": new.note,
     }

@@ -69,6 +69,9 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("GET", "/api/v1/products/{product}/models/{version}/archive"): TEACH,
     ("GET", "/api/v1/products/{product}/models/{version}/calibrations"): READ,
     ("POST", "/api/v1/products/{product}/models/{version}/calibrations"): TEACH,
+    ("GET", "/api/v1/products/{product}/models/{version}/scores"): READ,
+    ("POST", "/api/v1/products/{product}/models/{version}/scores"): TEACH,
+    ("GET", "/api/v1/products/{product}/models/{version}/scores/{sample_id}/thumbnail"): READ,
     ("GET", "/api/v1/products/{product}/aliases"): READ,
     ("PUT", "/api/v1/products/{product}/aliases/{alias}"): TEACH,
     ("DELETE", "/api/v1/products/{product}/aliases/{alias}"): TEACH,
@@ -117,6 +120,7 @@ PAGES: dict[str, Right] = {
     "/products/product": READ,
     "/products/dataset": READ,
     "/products/train": TEACH,
+    "/sensitivity": TEACH,
 }
 """Pages, which lead strangers to sign in and tell in words what is in the way."""
 

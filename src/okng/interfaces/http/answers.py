@@ -219,6 +219,7 @@ class CalibrationAnswer(Answer):
     created: str
     evidence: Evidence
     note: str
+    author: str
 
 
 class BoxAnswer(Answer):

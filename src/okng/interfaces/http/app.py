@@ -23,6 +23,7 @@ from okng.interfaces.http.pages import about, account, assets
 from okng.interfaces.http.pages import inspect as inspect_page
 from okng.interfaces.http.pages import products as products_page
 from okng.interfaces.http.pages import review as review_page
+from okng.interfaces.http.pages import sensitivity as sensitivity_page
 from okng.interfaces.http.pages.visitors import PageRoute
 from okng.interfaces.http.problems import add_problem_handlers, problem
 from okng.interfaces.http.records import API
@@ -41,6 +42,7 @@ from okng.interfaces.http.routes import (
     products,
     reviews,
     samples,
+    scores,
     sessions,
     tiers,
     tokens,
@@ -63,6 +65,7 @@ _ROUTERS = (
     parts.router,
     reviews.router,
     samples.router,
+    scores.router,
     people.router,
     tokens.router,
     audit.router,
@@ -74,6 +77,7 @@ _PAGES = (
     inspect_page.router,
     products_page.router,
     review_page.router,
+    sensitivity_page.router,
 )
 _DESCRIPTION = (
     "Visual quality inspection: OK or NG, where, and how sure. Programs send a token "

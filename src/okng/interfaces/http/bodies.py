@@ -182,6 +182,7 @@ class NewCalibration(Body):
     escape_cost: float | None = Field(None, gt=0, lt=1e9)
     defect_rate: float = Field(0.05, gt=0, lt=1)
     max_escapes: float | None = Field(None, gt=0, lt=1)
+    note: str = Field("", max_length=500, pattern=PLAIN)
 
     def choice(self) -> ThresholdChoice:
         """Return what is wanted.

@@ -18,6 +18,7 @@ class Entry:
 ENTRIES = (
     Entry("inspect", "/inspect", Right.INSPECT),
     Entry("products", "/products", Right.READ),
+    Entry("sensitivity", "/sensitivity", Right.TEACH),
     Entry("review", "/review", Right.REVIEW),
     Entry("results", "/results", Right.READ),
     Entry("live", "/live", Right.READ),

@@ -38,4 +38,4 @@ def calibrate(
     wanted = body.choice()
     model = f"{product}-{version}"
     make = recalibration(wanted, lambda dataset: service.score_defects(model, dataset, by))
-    return calibration_record(service.models.calibrate(product, version, make, by))
+    return calibration_record(service.models.calibrate(product, version, make, by, body.note))
