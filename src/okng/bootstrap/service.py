@@ -20,6 +20,7 @@ from okng.adapters.stores.sql.inspection_pages import SqlInspectionPages
 from okng.adapters.stores.sql.inspections import SqlInspections
 from okng.adapters.stores.sql.jobs import SqlJobLogs
 from okng.adapters.stores.sql.products import SqlProducts
+from okng.adapters.stores.sql.quality import SqlQuality
 from okng.adapters.stores.sql.review_queue import SqlReviewQueue
 from okng.adapters.stores.sql.reviews import SqlReviews
 from okng.bootstrap import approval, load, read_as_trained, runtime, score_defects, store
@@ -57,6 +58,7 @@ from okng.services.labels import Labels
 from okng.services.models import Models
 from okng.services.people import People
 from okng.services.products import Products
+from okng.services.quality import Quality
 from okng.services.retention import Retention
 from okng.services.review_queue import ReviewQueue
 from okng.services.reviews import Reviews
@@ -64,6 +66,7 @@ from okng.services.sample_scores import SampleScores
 from okng.services.samples import Samples
 from okng.services.sensitivity import KnownScores
 from okng.services.sign_in import SignIn
+from okng.services.stories import Stories
 from okng.services.tier_times import TierTimes
 from okng.services.tokens import Tokens
 from okng.services.training_jobs import TrainingJobs
@@ -101,6 +104,8 @@ class Service:
     reviews: Reviews
     review_queue: ReviewQueue
     labels: Labels
+    stories: Stories
+    quality: Quality
     datasets: Datasets
     samples: Samples
     sample_scores: SampleScores
@@ -217,6 +222,7 @@ def _assemble(
     pages, reviews = SqlInspectionPages(database), SqlReviews(database)
     search = InspectionSearch(inspections, pages, contents, audit)
     scored = build_sample_scores(settings, database, audit, intake.datasets, registry)
+    said = Reviews(inspections, reviews, database.session, audit, new_id, utc_now)
     keep = Keep(images=frozenset(Verdict)) if settings.keep_ok_images else Keep()
     chores = (
         intake.uploads.expire,
@@ -246,7 +252,9 @@ def _assemble(
             changed,
             pool.prepare,
         ),
-        reviews=Reviews(inspections, reviews, database.session, audit, new_id, utc_now),
+        reviews=said,
+        stories=Stories(search, said, registry, people.audit),
+        quality=Quality(SqlQuality(database)),
         review_queue=ReviewQueue(SqlReviewQueue(database), reviews, intake.datasets, utc_now),
         labels=Labels(pages, reviews, contents, audit),
         datasets=intake.datasets,

@@ -91,6 +91,7 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("GET", "/api/v1/exports/inspections"): READ,
     ("POST", "/api/v1/exports/inspections"): READ,
     ("GET", "/api/v1/exports/labels"): READ,
+    ("GET", "/api/v1/quality"): READ,
     ("GET", "/api/v1/products/{product}/samples"): READ,
     ("GET", "/api/v1/products/{product}/samples/{sample_id}/image"): READ,
     ("GET", "/api/v1/products/{product}/samples/{sample_id}/thumbnail"): READ,
@@ -121,8 +122,13 @@ PAGES: dict[str, Right] = {
     "/products/dataset": READ,
     "/products/train": TEACH,
     "/sensitivity": TEACH,
+    "/results": READ,
+    "/results/charts": READ,
 }
 """Pages, which lead strangers to sign in and tell in words what is in the way."""
+
+STORY = "/results/{inspection_id}"
+"""One inspection's page, which needs one: `test_story` looks at it."""
 
 NOBODY = "019a9f5e-7c00-7000-8000-000000000000"
 FILLED = {
@@ -169,7 +175,7 @@ def ask(running, method, path, headers):
 
 def test_every_route_is_in_the_table(running):
     """A route that the table below does not name fails here: somebody must decide who may."""
-    assert routes(running) == set(TABLE) | {("GET", path) for path in PAGES}
+    assert routes(running) == set(TABLE) | {("GET", path) for path in (*PAGES, STORY)}
 
 
 @pytest.mark.parametrize("path", PAGES)

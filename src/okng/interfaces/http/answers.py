@@ -329,6 +329,49 @@ class ReviewAnswer(Answer):
     withdrawn: datetime | None = Field(description="It no longer counts")
 
 
+class ShareAnswer(Answer):
+    """A share with its counts and its exact 95 % interval."""
+
+    count: int
+    of: int
+    share: float | None
+    low: float
+    high: float
+
+
+class PeriodAnswer(Answer):
+    """One period; `share` is of what is not OK, `lower` and `upper` are its control limits."""
+
+    start: datetime
+    ok: int = Field(alias="OK")
+    review: int = Field(alias="REVIEW")
+    ng: int = Field(alias="NG")
+    error: int = Field(alias="ERROR")
+    passed: float | None = Field(alias="yield", description="Share of OK among what was judged")
+    share: float | None
+    lower: float | None
+    upper: float | None
+    signal: bool = Field(description="The share lies outside the limits")
+    overkill: ShareAnswer = Field(description="Good ones among the reviewed that were not OK")
+    escapes: ShareAnswer = Field(description="Bad ones among the reviewed sample of OK")
+
+
+class ParetoAnswer(Answer):
+    name: str = Field(description="Empty: reviewers gave no name")
+    count: int
+    cumulative: float
+
+
+class QualityAnswer(Answer):
+    """`centre` is the centre line of the p-chart; the shares are over all periods."""
+
+    periods: list[PeriodAnswer]
+    centre: float | None
+    overkill: ShareAnswer
+    escapes: ShareAnswer
+    defects: list[ParetoAnswer]
+
+
 class HandedAnswer(Answer):
     """`items` nobody else gets for five minutes; `held` of `have` still are one's own."""
 

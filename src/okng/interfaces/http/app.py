@@ -22,6 +22,7 @@ from okng.interfaces.http.metrics import Metrics
 from okng.interfaces.http.pages import about, account, assets
 from okng.interfaces.http.pages import inspect as inspect_page
 from okng.interfaces.http.pages import products as products_page
+from okng.interfaces.http.pages import results as results_page
 from okng.interfaces.http.pages import review as review_page
 from okng.interfaces.http.pages import sensitivity as sensitivity_page
 from okng.interfaces.http.pages.visitors import PageRoute
@@ -40,6 +41,7 @@ from okng.interfaces.http.routes import (
     parts,
     people,
     products,
+    quality,
     reviews,
     samples,
     scores,
@@ -66,6 +68,7 @@ _ROUTERS = (
     reviews.router,
     samples.router,
     scores.router,
+    quality.router,
     people.router,
     tokens.router,
     audit.router,
@@ -78,6 +81,7 @@ _PAGES = (
     products_page.router,
     review_page.router,
     sensitivity_page.router,
+    results_page.router,
 )
 _DESCRIPTION = (
     "Visual quality inspection: OK or NG, where, and how sure. Programs send a token "

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from okng.domain.calibration import Calibration
-from okng.domain.records import InspectionRecord
+from okng.domain.records import InspectionRecord, Review
 
 API = "/api/v1"
 
@@ -35,3 +35,11 @@ def inspection_record(
         "thumbnail_url": f"{place}/thumbnail" if record.thumbnail else None,
         **(more or {}),
     }
+
+
+def review_record(review: Review) -> dict[str, object]:
+    """Return a review as `answers.ReviewAnswer` describes it: its mask lies elsewhere."""
+    plain = asdict(review)
+    marked = plain.pop("mask_png") is not None
+    place = f"{API}/inspections/{review.inspection_id}/reviews/{review.id}/mask"
+    return {**plain, "mask_url": place if marked else None}

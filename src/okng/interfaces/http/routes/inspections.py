@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from okng.algorithms.pictures import png
+from okng.algorithms.pictures import png, thumbnail_jpeg
 from okng.algorithms.pixels import decode
 from okng.bootstrap.service import Service
 from okng.domain.errors import BadRequest, NotFound, OkngError
@@ -34,6 +34,9 @@ from okng.services.inspections import Kept
 from okng.services.trigger import Trigger
 
 router = APIRouter(prefix=API, tags=["inspections"])
+
+_SMALL_BYTES = 64 << 10
+_THUMBNAIL_PX = 256
 
 Include = Annotated[
     list[Literal["overlay", "map", "picture"]],
@@ -236,7 +239,10 @@ def get_map(service: Served, by: Reader, inspection_id: Id) -> Response:
 )
 def get_thumbnail(service: Served, by: Reader, inspection_id: Id) -> Response:
     """Return a small picture of an inspection."""
-    return picture_response(service.search.thumbnail(inspection_id, by), inspection_id)
+    data = service.search.thumbnail(inspection_id, by)
+    if len(data) > _SMALL_BYTES:  # only the whole image was kept
+        data = thumbnail_jpeg(decode(data, service.settings.max_pixels), _THUMBNAIL_PX)
+    return picture_response(data, inspection_id)
 
 
 def _answered(

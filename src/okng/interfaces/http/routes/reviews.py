@@ -1,17 +1,14 @@
 """Reviews of inspections, and the queue of what is to be reviewed."""
 
-from dataclasses import asdict
-
 from fastapi import APIRouter, Response
 
-from okng.domain.records import Review
 from okng.domain.verdict import Verdict
 from okng.interfaces.http.answers import HandedAnswer, Listed, ReviewAnswer
 from okng.interfaces.http.bodies import Id, NewReview, ProductName, ReviewWish
 from okng.interfaces.http.callers import Reader, Reviewing, Served
 from okng.interfaces.http.documentation import file_answer
 from okng.interfaces.http.images import json_bytes, picture_response
-from okng.interfaces.http.records import API, inspection_record
+from okng.interfaces.http.records import API, inspection_record, review_record
 
 router = APIRouter(prefix=API, tags=["reviews"])
 
@@ -66,11 +63,3 @@ def take_to_review(
     items = [inspection_record(record) for record in handed.items]
     content = json_bytes({"items": items, "held": handed.held, "left": handed.left})
     return Response(content, media_type="application/json")
-
-
-def review_record(review: Review) -> dict[str, object]:
-    """Return a review as `answers.ReviewAnswer` describes it: its mask lies elsewhere."""
-    plain = asdict(review)
-    marked = plain.pop("mask_png") is not None
-    place = f"{API}/inspections/{review.inspection_id}/reviews/{review.id}/mask"
-    return {**plain, "mask_url": place if marked else None}
