@@ -95,6 +95,21 @@ def _line_moved(page: Any) -> None:
     )
 
 
+def _checked(page: Any) -> None:
+    page.get_by_role("link", name="Check", exact=True).first.click()
+    page.locator("#state, .finding").first.wait_for()
+    if page.locator(".finding").count() == 0:
+        page.get_by_role("button", name="Check the images").click()
+    page.locator("#state .note").wait_for(timeout=300_000)
+
+
+def _reported(page: Any) -> None:
+    if page.locator("#report").is_hidden():
+        page.get_by_role("button", name="Evaluate").click()
+    page.locator("#report").wait_for(timeout=300_000)
+    page.wait_for_timeout(500)
+
+
 PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "login": ("/login", None),
     "about": ("/about", None),
@@ -106,6 +121,9 @@ PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "train": ("/products/product", _to_train),
     "train-drawn": ("/products/product", _drawn),
     "sensitivity": ("/sensitivity", _line_moved),
+    "dataset": ("/products/product", _checked),
+    "model": ("/products/model", _reported),
+    "compare": ("/products/compare", None),
 }
 """By name: the path, and what is done there before the picture is taken."""
 

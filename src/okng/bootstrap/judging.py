@@ -12,7 +12,7 @@ from okng.algorithms.pixels import decode_file, read
 from okng.bootstrap.building import backbones, build_config, installed_runtimes, runtime, store
 from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.calibration import Calibration
-from okng.domain.dataset import Dataset, Sample
+from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.errors import BadDataset, BadImage, BadSetting
 from okng.domain.evaluation import Evaluation
 from okng.domain.model import Manifest
@@ -152,6 +152,31 @@ def score_defects(
     )
 
 
+def report_page(evaluation: Evaluation, settings: Settings) -> str:
+    """Return an evaluation's report as one HTML page."""
+    return to_html(
+        evaluation,
+        lambda image: decode_file(image, settings.max_pixels),
+        lambda mask: load_mask(mask, settings.max_pixels),
+    )
+
+
+def labelled_tests(place: Path, dataset: Dataset) -> tuple[Sample, ...]:
+    """Return the labelled test samples of a dataset.
+
+    Raises:
+        BadDataset: there are none.
+    """
+    samples = tuple(sample for sample in dataset.of(Split.TEST) if sample.label is not None)
+    if not samples:
+        raise BadDataset(
+            f"{place} has no test images, so there is nothing to evaluate on: put images that "
+            "were not trained on into test/good and test/<name of the defect>, or name another "
+            "folder, with --product NAME where it is called differently"
+        )
+    return samples
+
+
 def write_report(evaluation: Evaluation, to: Path | None, settings: Settings) -> Path:
     """Write an evaluation as HTML and, beside it, as JSON; return the HTML file.
 
@@ -161,11 +186,7 @@ def write_report(evaluation: Evaluation, to: Path | None, settings: Settings) ->
         BadSetting: it cannot be written.
     """
     path = to or settings.home / "reports" / evaluation.model / "evaluation.html"
-    html = to_html(
-        evaluation,
-        lambda image: decode_file(image, settings.max_pixels),
-        lambda mask: load_mask(mask, settings.max_pixels),
-    )
+    html = report_page(evaluation, settings)
     # Both or neither: a page beside older figures would be believed.
     files = {path: html.encode(), path.with_suffix(".json"): to_json(evaluation).encode()}
     with writing(path.parent):

@@ -30,6 +30,7 @@ from okng.bootstrap.service_parts import (
     Known,
     TakeIn,
     build_checkups,
+    build_evaluations,
     build_intake,
     build_retention,
     build_runner,
@@ -50,6 +51,7 @@ from okng.services.audit import Audit
 from okng.services.checkups import Checkups
 from okng.services.datasets import Datasets
 from okng.services.defects import DefectScores, chosen_defects
+from okng.services.evaluations import Evaluations
 from okng.services.inspect_again import InspectAgain
 from okng.services.inspection_pool import InspectionPool
 from okng.services.inspection_search import InspectionSearch
@@ -112,6 +114,7 @@ class Service:
     known_scores: KnownScores
     uploads: Uploads
     checkups: Checkups
+    evaluations: Evaluations
     jobs: TrainingJobs
     tier_times: TierTimes
     people: People
@@ -139,6 +142,7 @@ class Service:
         """Answer what is waiting, stop what runs, and let go of everything."""
         self.pool.close()
         self.checkups.close()
+        self.evaluations.close()
         self.tier_times.close()
         self.sample_scores.close()
         self.runner.close()
@@ -263,6 +267,7 @@ def _assemble(
         known_scores=KnownScores(registry, scored, pages),
         uploads=intake.uploads,
         checkups=build_checkups(settings, database, audit, intake.datasets),
+        evaluations=build_evaluations(settings, database, audit, registry, intake.datasets),
         jobs=TrainingJobs(
             Jobs(database),
             SqlJobLogs(database),

@@ -11,6 +11,7 @@ from okng.adapters.datasets.containment import is_below
 from okng.adapters.security.signatures import read_public_key, verify_archive
 from okng.adapters.stores.content_folder import ContentFolder
 from okng.adapters.stores.dataset_archive import DatasetRules
+from okng.adapters.stores.evaluation_folder import EvaluationFolder
 from okng.adapters.stores.file_lock import locked_if_free
 from okng.adapters.stores.model_archive import Imported, import_archive
 from okng.adapters.stores.model_folder import FolderModelStore
@@ -27,7 +28,8 @@ from okng.adapters.stores.upload_folder import UploadFolder
 from okng.algorithms.pixels import decode_file, read
 from okng.bootstrap.backup import REMOVING
 from okng.bootstrap.doctor import examine_dataset
-from okng.bootstrap.judging import load, read_as_trained
+from okng.bootstrap.judging import evaluate, labelled_tests, read_as_trained, report_page
+from okng.bootstrap.judging import load as load_model
 from okng.bootstrap.tiers import TierTime, measure_tiers
 from okng.bootstrap.training_options import TrainingOptions
 from okng.domain.arrays import Pixels
@@ -42,6 +44,7 @@ from okng.services.calibrate import Wish
 from okng.services.checkups import Checkups, LoadWithin
 from okng.services.dataset_trash import DatasetTrash
 from okng.services.datasets import Datasets, KnownProducts
+from okng.services.evaluations import Evaluations, Measured
 from okng.services.inspection_pool import PoolOptions
 from okng.services.products import Products
 from okng.services.retention import Retention
@@ -129,7 +132,7 @@ def build_sample_scores(
     registry: FolderModelStore,
 ) -> SampleScores:
     def begin(model: str, place: Path, within: Path) -> Judging:
-        inspector = load(model, settings=settings)
+        inspector = load_model(model, settings=settings)
         dataset = read_as_trained(place, inspector.model.manifest, within)
         return Judging(dataset, lambda path: read(path, settings.max_pixels), inspector.inspect)
 
@@ -147,6 +150,27 @@ def load_within(settings: Settings) -> LoadWithin:
         return decode_file(path, settings.max_pixels)
 
     return load_image
+
+
+def build_evaluations(
+    settings: Settings,
+    database: Database,
+    audit: SqlAuditLog,
+    registry: FolderModelStore,
+    datasets: Datasets,
+) -> Evaluations:
+    def measure(model: str, place: Path, within: Path, progress: Progress) -> Measured:
+        inspector = load_model(model, settings=settings)
+        dataset = read_as_trained(place, inspector.model.manifest, within)
+        samples = labelled_tests(Path(dataset.name), dataset)
+        found = evaluate(dataset, samples, inspector, settings, progress)
+        paths = tuple(str(dataset.root / one.image) for one in found.images)
+        return Measured(report_page(found, settings), found.record(), paths)
+
+    kept = EvaluationFolder(settings.home / "evaluations")
+    return Evaluations(
+        registry, datasets, kept, measure, load_within(settings), database.session, audit
+    )
 
 
 def build_tier_times(settings: Settings) -> TierTimes:

@@ -3,9 +3,10 @@
 from concurrent.futures import TimeoutError as NoAnswer
 from typing import Protocol
 
+from okng.domain.arrays import Pixels
 from okng.domain.errors import Conflict, Unavailable
 from okng.domain.inspection import Inspection
-from okng.domain.people import Principal
+from okng.domain.people import Principal, Right
 from okng.domain.records import InspectionRecord
 from okng.services.inspection_pool import InspectionPool
 
@@ -40,13 +41,25 @@ class InspectAgain:
         """
         record = self._kept.get(inspection_id, by)
         first = record.inspection
-        coming = self._pool.submit(
-            model or first.model,
-            self._kept.image(inspection_id, by),
-            first.image,
-            calibration=first.calibration if model is None else None,
-            counted=False,
-        )
+        image = self._kept.image(inspection_id, by)
+        calibration = first.calibration if model is None else None
+        return self._judged(model or first.model, image, first.image, calibration)
+
+    def look(self, model: str, image: Pixels, by: Principal) -> Inspection:
+        """Return what a model finds in an image, uint8 `[H, W, 3]` RGB, with its map.
+
+        Raises:
+            NotFound: there is no such model.
+            Conflict: the image cannot be inspected.
+            TooMany: the queue is full.
+        """
+        by.require(Right.INSPECT)
+        return self._judged(model, image, "", None)
+
+    def _judged(
+        self, model: str, image: bytes | Pixels, name: str, calibration: int | None
+    ) -> Inspection:
+        coming = self._pool.submit(model, image, name, calibration=calibration, counted=False)
         try:
             again = coming.result(_ANSWER_SECONDS).inspection
         except NoAnswer as error:

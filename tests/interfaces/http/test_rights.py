@@ -67,6 +67,13 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("DELETE", "/api/v1/products/{product}/models/{version}"): TEACH,
     ("POST", "/api/v1/products/{product}/models/{version}/restore"): TEACH,
     ("GET", "/api/v1/products/{product}/models/{version}/archive"): TEACH,
+    ("POST", "/api/v1/products/{product}/models/{version}/evaluations"): TEACH,
+    ("GET", "/api/v1/products/{product}/models/{version}/evaluations/{dataset_id}"): READ,
+    ("GET", "/api/v1/products/{product}/models/{version}/evaluations/{dataset_id}/report"): READ,
+    ("GET", "/api/v1/products/{product}/models/{version}/evaluations/{dataset_id}"
+     "/images/{number}"): READ,
+    ("GET", "/api/v1/products/{product}/models/{version}/evaluations/{dataset_id}"
+     "/images/{number}/overlay"): INSPECT,
     ("GET", "/api/v1/products/{product}/models/{version}/calibrations"): READ,
     ("POST", "/api/v1/products/{product}/models/{version}/calibrations"): TEACH,
     ("GET", "/api/v1/products/{product}/models/{version}/scores"): READ,
@@ -124,6 +131,8 @@ PAGES: dict[str, Right] = {
     "/sensitivity": TEACH,
     "/results": READ,
     "/results/charts": READ,
+    "/products/model": READ,
+    "/products/compare": READ,
 }
 """Pages, which lead strangers to sign in and tell in words what is in the way."""
 
@@ -142,6 +151,7 @@ BODIES = {
     "/api/v1/products/{product}/uploads": {"name": "x", "size": 1},
     "/api/v1/products/{product}/jobs": {"dataset_id": NOBODY},
     "/api/v1/products/{product}/models/{version}/calibrations": {},
+    "/api/v1/products/{product}/models/{version}/evaluations": {"dataset_id": NOBODY},
     "/api/v1/products/{product}/aliases/{alias}": {"model": "nothing-1"},
     "/api/v1/inspections/{inspection_id}/reviews": {"verdict": "OK"},
     "/api/v1/products/{product}/review-queue": {"count": 1},

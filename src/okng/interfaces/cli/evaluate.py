@@ -10,7 +10,6 @@ from okng.interfaces.cli import options, wording
 from okng.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
-    from okng.domain.dataset import Dataset, Sample
     from okng.domain.evaluation import Evaluation, Latency, Rate
 
 
@@ -44,44 +43,25 @@ def evaluate(
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
     from okng.adapters.datasets import read_dataset
     from okng.bootstrap import evaluate as evaluate_samples
-    from okng.bootstrap import load, read_as_trained, write_report
+    from okng.bootstrap import labelled_tests, load, read_as_trained, write_report
     from okng.domain.product import product_name
     from okng.settings import read_settings
 
     output, settings = Output(as_json), read_settings()
     dataset = read_dataset(folder, group_pattern)
-    samples = _test_samples(folder, dataset)
+    samples = labelled_tests(folder, dataset)
     reference = model or product_name(product or dataset.name)
     policy = options.policy_of(min_area_px, no_review)
     inspector = load(reference, calibration=calibration, policy=policy, settings=settings)
     if group_pattern is None:
         dataset = read_as_trained(folder, inspector.model.manifest)
-        samples = _test_samples(folder, dataset)
+        samples = labelled_tests(folder, dataset)
     wording.say_dataset(output, dataset)
     with output.progress() as progress:
         found = evaluate_samples(dataset, samples, inspector, settings, progress)
         written = write_report(found, report, settings)
     say_evaluation(output, found, written)
     output.document({**found.record(), "report": written})
-
-
-def _test_samples(folder: Path, dataset: "Dataset") -> "tuple[Sample, ...]":
-    """Return the labelled test samples.
-
-    Raises:
-        BadDataset: there are none.
-    """
-    from okng.domain.dataset import Split
-    from okng.domain.errors import BadDataset
-
-    samples = tuple(sample for sample in dataset.of(Split.TEST) if sample.label is not None)
-    if not samples:
-        raise BadDataset(
-            f"{folder} has no test images, so there is nothing to evaluate on: put images that "
-            "were not trained on into test/good and test/<name of the defect>, or name another "
-            "folder, with --product NAME where it is called differently"
-        )
-    return samples
 
 
 def say_evaluation(output: Output, evaluation: "Evaluation", report: Path) -> None:

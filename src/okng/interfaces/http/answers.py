@@ -105,6 +105,21 @@ class CheckupAnswer(Answer):
     diagnosis: Mapping[str, Any] | None
 
 
+class EvaluationAnswer(Answer):
+    """`state` is None before anybody has asked; `result` is that of the newest that was done.
+
+    Its images have an order; by their place in it their pictures can be asked for.
+    """
+
+    model: str
+    dataset_id: str
+    state: JobState | None
+    done: int
+    total: int
+    error: str | None
+    result: Mapping[str, Any] | None
+
+
 class ReceivedAnswer(Answer):
     """`notes` say what was left out of the archive."""
 

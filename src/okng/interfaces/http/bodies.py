@@ -162,6 +162,14 @@ class NewJob(Body):
         return self.model_dump(exclude={"dataset_id"})
 
 
+class NewEvaluation(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"dataset_id": "019a9f5e-7c00-7000-8000-000000000000"}]}
+    )
+
+    dataset_id: str = Field(pattern=UUID)
+
+
 class NewAlias(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"model": "bottle-3"}]})
 

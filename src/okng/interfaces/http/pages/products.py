@@ -1,5 +1,7 @@
 """Products and models: what is taught, with which images, and which model inspects."""
 
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,19 +11,23 @@ from okng import plugins
 from okng.bootstrap.service import Service
 from okng.bootstrap.tiers import TIERS
 from okng.domain.dataset import GOOD, Split
+from okng.domain.errors import NotFound
 from okng.domain.model import CHAMPION, ModelEntry
 from okng.domain.people import Right
 from okng.domain.records import DatasetRecord, Job, JobState
 from okng.interfaces.http.bodies import UUID
 from okng.interfaces.http.callers import Caller, Served
 from okng.interfaces.http.pages.choosing import choose_product
-from okng.interfaces.http.pages.rendering import page
+from okng.interfaces.http.pages.rendering import CSP, page
 from okng.interfaces.http.pages.visitors import PageRoute, ReadingVisitor, TeachingVisitor
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 DatasetId = Annotated[str | None, Query(pattern=UUID)]
 _GOING = (JobState.RUNNING, JobState.QUEUED)
+_MODEL = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}-[0-9]{1,9}")
+_FRAMES = {"Content-Security-Policy": f"{CSP}; frame-src 'self'"}
+"""Reports are shown within the page; they bring a policy of their own."""
 _NEEDS_MEMBERS = ("fusion",)
 """Detectors that cannot be chosen by their name alone."""
 _SHOWN_JOBS = 8
@@ -94,7 +100,11 @@ def dataset(
         "dataset",
         caller,
         texts=("dataset",),
-        data={"product": record.product, "dataset": record.id},
+        data={
+            "product": record.product,
+            "dataset": record.id,
+            "checked": _is_checked(service, caller, record.id),
+        },
         dataset=record,
         teaches=caller.principal.may(Right.TEACH),
     )
@@ -120,6 +130,91 @@ def train(
         tiers=tuple(TIERS),
         detectors=[name for name in detectors if name not in _NEEDS_MEMBERS],
     )
+
+
+@router.get("/products/model")
+def model(
+    request: Request,
+    service: Served,
+    caller: ReadingVisitor,
+    model: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """Show one model: what it is, what it promises, and what it is worth on test images."""
+    by = caller.principal
+    found = _named(service, model) if model is not None else None
+    if found is None:
+        chosen = choose_product(service, request, caller).chosen
+        known = () if chosen is None else service.models.page(chosen, 1, None, by).items
+        if not known:
+            return product(request, service, caller)
+        found = known[0]
+    entry, manifest = service.models.find(found.product, found.version, by)
+    return page(
+        request,
+        "model",
+        caller,
+        texts=("model", "promise"),
+        data={"product": entry.product, "version": entry.version},
+        headers=_FRAMES,
+        entry=entry,
+        manifest=manifest,
+        calibration=service.models.calibrations(entry.product, entry.version, by)[-1],
+        datasets=_with_tests(service.datasets.list(entry.product, by)),
+        teaches=by.may(Right.TEACH),
+    )
+
+
+@router.get("/products/compare")
+def compare(request: Request, service: Served, caller: ReadingVisitor) -> Response:
+    """Lay two models side by side on the same images."""
+    choice = choose_product(service, request, caller)
+    if choice.chosen is None:
+        return products(request, service, caller)
+    by = caller.principal
+    models = service.models.page(choice.chosen, _SHOWN_MODELS, None, by).items
+    whole = tuple(one for one in models if one.damage is None)
+    return page(
+        request,
+        "compare",
+        caller,
+        choice=choice,
+        texts=("compare",),
+        product=choice.chosen,
+        models=whole,
+        active=_active(models),
+        datasets=_with_tests(service.datasets.list(choice.chosen, by)),
+        teaches=by.may(Right.TEACH),
+    )
+
+
+def _is_checked(service: Service, caller: Caller, dataset_id: str) -> bool:
+    """Tell whether anybody has asked for a check-up."""
+    try:
+        service.checkups.get(dataset_id, caller.principal)
+    except NotFound:
+        return False
+    return True
+
+
+def _named(service: Service, name: str) -> ModelEntry:
+    """Return the model of a name as lists have it.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if not _MODEL.fullmatch(name):
+        raise NotFound(f"there is no model {name!r}: choose one on its product's page")
+    return service.registry.entry(name)
+
+
+def _with_tests(datasets: Sequence[DatasetRecord]) -> list[DatasetRecord]:
+    """Return the datasets that have labelled test images."""
+    return [one for one in datasets if any(_is_test(place) for place in one.counts)]
+
+
+def _is_test(place: str) -> bool:
+    split, _, label = place.partition("/")
+    return split == Split.TEST.value and label != "unlabelled"
 
 
 def _dataset(

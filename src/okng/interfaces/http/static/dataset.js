@@ -1,6 +1,6 @@
 /** The page of one dataset: what is in it, and what a check-up found, as pictures. */
 
-import { API, ask, attempt, get, Problem } from "./api.js";
+import { API, ask, attempt, get } from "./api.js";
 import { listenToButtons } from "./asking_buttons.js";
 import { icon, make, the } from "./dom.js";
 import { may, pageData, t, timeText } from "./page.js";
@@ -11,17 +11,15 @@ const VERDICTS = { fix: "NG", look: "REVIEW", know: "ERROR" };
 
 const path = `/datasets/${pageData.dataset}`;
 const state = the("state");
+let { checked } = pageData;
 
 /** Show the newest check-up, and follow one that runs. */
 async function showCheckup() {
-  let known;
-  try {
-    known = await get(`${path}/doctor`);
-  } catch (error) {
-    if (!(error instanceof Problem) || error.status !== 404) throw error;
-    state.replaceChildren(make("p", { class: "soft" }, t(may("teach") ? "dataset.unchecked" : "dataset.unchecked_yet")));
+  if (!checked) {
+    state.replaceChildren(make("p", { class: "soft" }, may("teach") ? t("dataset.unchecked") : t("dataset.unchecked_yet")));
     return;
   }
+  let known = await get(`${path}/doctor`);
   while (known.state === "queued" || known.state === "running") {
     showProgress(known);
     await new Promise((done) => { setTimeout(done, POLL_MS); });
@@ -90,6 +88,7 @@ document.getElementById("check")?.addEventListener("click", () => attempt(async 
   the("check").disabled = true;
   try {
     await ask("POST", `${path}/doctor`);
+    checked = true;
     await showCheckup();
   } finally {
     the("check").disabled = false;
