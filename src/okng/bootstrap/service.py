@@ -4,6 +4,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
@@ -23,6 +24,7 @@ from okng.adapters.stores.sql.products import SqlProducts
 from okng.adapters.stores.sql.quality import SqlQuality
 from okng.adapters.stores.sql.review_queue import SqlReviewQueue
 from okng.adapters.stores.sql.reviews import SqlReviews
+from okng.adapters.stores.written_dataset import write_dataset
 from okng.bootstrap import approval, load, read_as_trained, runtime, score_defects, store
 from okng.bootstrap.people import people_services
 from okng.bootstrap.service_parts import (
@@ -71,6 +73,7 @@ from okng.services.sign_in import SignIn
 from okng.services.stories import Stories
 from okng.services.tier_times import TierTimes
 from okng.services.tokens import Tokens
+from okng.services.train_again import TrainAgain
 from okng.services.training_jobs import TrainingJobs
 from okng.services.training_runner import TrainingRunner
 from okng.services.uploads import Uploads
@@ -116,6 +119,7 @@ class Service:
     checkups: Checkups
     evaluations: Evaluations
     jobs: TrainingJobs
+    train_again: TrainAgain
     tier_times: TierTimes
     people: People
     sign_in: SignIn
@@ -226,6 +230,26 @@ def _assemble(
     pages, reviews = SqlInspectionPages(database), SqlReviews(database)
     search = InspectionSearch(inspections, pages, contents, audit)
     scored = build_sample_scores(settings, database, audit, intake.datasets, registry)
+    models = Models(
+        registry,
+        database.session,
+        audit,
+        TakeIn(registry, settings.signing_keys, approval(settings)),
+        lambda name: archive_bytes(registry.load(name), registry.calibrations(name)[1:]),
+        changed,
+        pool.prepare,
+    )
+    jobs = TrainingJobs(
+        Jobs(database),
+        SqlJobLogs(database),
+        SqlDatasets(database),
+        database.session,
+        audit,
+        new_id,
+        utc_now,
+        runner.wake,
+    )
+    labels = Labels(pages, reviews, contents, audit)
     said = Reviews(inspections, reviews, database.session, audit, new_id, utc_now)
     keep = Keep(images=frozenset(Verdict)) if settings.keep_ok_images else Keep()
     chores = (
@@ -247,20 +271,12 @@ def _assemble(
         search=search,
         again=InspectAgain(search, pool),
         products=products,
-        models=Models(
-            registry,
-            database.session,
-            audit,
-            TakeIn(registry, settings.signing_keys, approval(settings)),
-            lambda name: archive_bytes(registry.load(name), registry.calibrations(name)[1:]),
-            changed,
-            pool.prepare,
-        ),
+        models=models,
         reviews=said,
         stories=Stories(search, said, registry, people.audit),
         quality=Quality(SqlQuality(database)),
         review_queue=ReviewQueue(SqlReviewQueue(database), reviews, intake.datasets, utc_now),
-        labels=Labels(pages, reviews, contents, audit),
+        labels=labels,
         datasets=intake.datasets,
         samples=Samples(intake.datasets, registry, settings.max_image_bytes),
         sample_scores=scored,
@@ -268,15 +284,17 @@ def _assemble(
         uploads=intake.uploads,
         checkups=build_checkups(settings, database, audit, intake.datasets),
         evaluations=build_evaluations(settings, database, audit, registry, intake.datasets),
-        jobs=TrainingJobs(
-            Jobs(database),
-            SqlJobLogs(database),
-            SqlDatasets(database),
-            database.session,
-            audit,
+        jobs=jobs,
+        train_again=TrainAgain(
+            labels,
+            intake.datasets,
+            jobs,
+            registry,
+            models,
+            search,
+            partial(write_dataset, settings.home.absolute()),
             new_id,
             utc_now,
-            runner.wake,
         ),
         tier_times=build_tier_times(settings),
         people=people.people,

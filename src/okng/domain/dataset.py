@@ -41,6 +41,18 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class NewSample:
+    """An image that is to become a sample: a file, or the content of one; `mask` is a PNG."""
+
+    content: Path | bytes = field(repr=False)
+    suffix: str
+    label: str
+    split: Split
+    group: str | None = None
+    mask: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Samples with a split.
 

@@ -104,7 +104,8 @@ class Datasets:
         for record in self._store.of(product):
             if record.folder == kept and record.deleted is None:
                 return record
-        return self._keep(product, name, kept, self._read(place, None, place), by)
+        within = place if place.is_dir() else place.parent
+        return self._keep(product, name, kept, self._read(place, None, within), by)
 
     def list(
         self, product: str | None, by: Principal, deleted: bool = False

@@ -52,9 +52,14 @@ class LabelledImage:
     content: bytes = field(repr=False)
     mask: bytes | None = field(repr=False)
 
+    @property
+    def suffix(self) -> str:
+        """What a file of this content is called by."""
+        return _suffix(self.content)
+
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Yield the files of this image in the layout of MVTec AD: good ones are to be learned."""
-        name, suffix = self.record.id, _suffix(self.content)
+        name, suffix = self.record.id, self.suffix
         place = f"train/{GOOD}" if self.label == GOOD else f"test/{self.label}"
         yield f"{place}/{name}.{suffix}", self.content
         if self.mask is not None:

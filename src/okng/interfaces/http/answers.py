@@ -310,6 +310,16 @@ class InspectionAnswer(Answer):
     picture: str | None = Field(None, description="PNG, base64; on request")
 
 
+class AgainAnswer(Answer):
+    """What a model makes of an image that another one judged."""
+
+    model: str
+    verdict: Verdict
+    score: float | None
+    review_threshold: float
+    ng_threshold: float
+
+
 class BatchItem(Answer):
     """One image's outcome: an inspection, or the problem that kept it from being one."""
 
@@ -385,6 +395,14 @@ class QualityAnswer(Answer):
     overkill: ShareAnswer
     escapes: ShareAnswer
     defects: list[ParetoAnswer]
+
+
+class ToLearnAnswer(Answer):
+    """Counts are of the newest 500 reviewed images; no candidate learns those to `compare`."""
+
+    good: int
+    defective: int
+    compared: list[InspectionAnswer]
 
 
 class HandedAnswer(Answer):

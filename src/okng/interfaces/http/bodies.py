@@ -170,6 +170,14 @@ class NewEvaluation(Body):
     dataset_id: str = Field(pattern=UUID)
 
 
+class TrainingAgain(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"dataset_id": "019a9f5e-7c00-7000-8000-000000000000"}]}
+    )
+
+    dataset_id: str = Field(pattern=UUID, description="What the reviewed images are added to")
+
+
 class NewAlias(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"model": "bottle-3"}]})
 

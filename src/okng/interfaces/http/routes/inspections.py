@@ -15,7 +15,13 @@ from okng.domain.errors import BadRequest, NotFound, OkngError
 from okng.domain.records import InspectionFilter, Order
 from okng.domain.verdict import Verdict
 from okng.domain.view import Box
-from okng.interfaces.http.answers import BatchAnswer, InspectionAnswer, MapAnswer, Paged
+from okng.interfaces.http.answers import (
+    AgainAnswer,
+    BatchAnswer,
+    InspectionAnswer,
+    MapAnswer,
+    Paged,
+)
 from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, ProductName, Short, Time
 from okng.interfaces.http.callers import Inspecting, Reader, Served
 from okng.interfaces.http.documentation import file_answer, image_body
@@ -213,6 +219,24 @@ def get_image(
     if format == "png":
         image = png(decode(image, service.settings.max_pixels))
     return picture_response(image, inspection_id)
+
+
+@router.get(
+    "/inspections/{inspection_id}/again",
+    response_class=Response,
+    responses={200: {"model": AgainAnswer}},
+)
+def inspect_again(
+    service: Served,
+    by: Reader,
+    inspection_id: Id,
+    model: Annotated[str, Query(max_length=100, pattern=NAME, description="bottle-3")],
+) -> Response:
+    """Say what another model makes of a kept image; nothing is kept of it."""
+    again = service.again.inspection(inspection_id, by, model)
+    names = ("model", "verdict", "score", "review_threshold", "ng_threshold")
+    body = json_bytes({name: getattr(again, name) for name in names})
+    return Response(body, media_type="application/json")
 
 
 @router.get(

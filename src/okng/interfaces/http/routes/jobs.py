@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from okng.domain.records import Job, JobState
-from okng.interfaces.http.answers import JobAnswer, LogAnswer, Paged
-from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, NewJob, ProductName
+from okng.interfaces.http.answers import JobAnswer, LogAnswer, Paged, ToLearnAnswer
+from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, NewJob, ProductName, TrainingAgain
 from okng.interfaces.http.callers import Reader, Served, Teacher
-from okng.interfaces.http.records import API
+from okng.interfaces.http.images import json_bytes
+from okng.interfaces.http.records import API, inspection_record
 
 router = APIRouter(prefix=API, tags=["jobs"])
 
@@ -17,6 +18,29 @@ router = APIRouter(prefix=API, tags=["jobs"])
 def start_training(service: Served, by: Teacher, product: ProductName, body: NewJob) -> Job:
     """Start a training; it goes on after a restart of the service."""
     return service.jobs.start(product, body.dataset_id, body.options(), by)
+
+
+@router.get(
+    "/products/{product}/train-again",
+    response_class=Response,
+    responses={200: {"model": ToLearnAnswer}},
+)
+def what_to_learn(service: Served, by: Reader, product: ProductName) -> Response:
+    """Say what reviewers have told, and which images models can be compared on fairly."""
+    service.products.get(product, by)
+    found = service.train_again.overview(product, by)
+    compared = [inspection_record(record) for record in found.compared]
+    told = {"good": found.good, "defective": found.defective, "compared": compared}
+    return Response(json_bytes(told), media_type="application/json")
+
+
+@router.post("/products/{product}/train-again", status_code=202, response_model=JobAnswer)
+def train_again(service: Served, by: Teacher, product: ProductName, body: TrainingAgain) -> Job:
+    """Train on a dataset and all reviewed images, as the model was trained that inspects.
+
+    One of five good reviewed images is held out, so that models can be compared on it.
+    """
+    return service.train_again.start(product, body.dataset_id, by)
 
 
 @router.get("/jobs", response_model=Paged[JobAnswer])
