@@ -16,7 +16,7 @@ boxes = st.builds(Box, st.integers(0, 9), st.integers(0, 9), sides, sides)
 @given(
     st.builds(
         JobOptions,
-        detector=st.sampled_from(["memory", "gaussian"]),
+        detector=st.sampled_from(["memory", "gaussian", "fusion"]),
         config=st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)),
         size=st.tuples(sides, sides),
         tile=st.none() | st.fixed_dictionaries({"tile_px": sides}),

@@ -203,5 +203,5 @@ def test_no_secret_in_the_database(house) -> None:
 
 def test_principal_without_rights_does_nothing() -> None:
     """Whoever has no rights is told which one is missing."""
-    with pytest.raises(Forbidden, match="ann may not do this: it needs the right to review"):
+    with pytest.raises(Forbidden, match="ann may not do this, which needs the right to review"):
         Principal("ann", frozenset()).require(Right.REVIEW)
