@@ -110,6 +110,16 @@ def _reported(page: Any) -> None:
     page.wait_for_timeout(500)
 
 
+def _ten_shown(page: Any) -> None:
+    page.goto("/inspect")
+    _batch_inspected(page)
+    page.goto("/live")
+    page.wait_for_function(
+        "() => { const all = [...document.querySelectorAll('.live-one img')];"
+        " return all.length >= 8 && all.every(img => img.complete && img.naturalWidth) }"
+    )
+
+
 PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "login": ("/login", None),
     "about": ("/about", None),
@@ -124,6 +134,7 @@ PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "dataset": ("/products/product", _checked),
     "model": ("/products/model", _reported),
     "compare": ("/products/compare", None),
+    "live": ("/live", _ten_shown),
 }
 """By name: the path, and what is done there before the picture is taken."""
 

@@ -126,6 +126,19 @@ class Settings(BaseSettings):
         gt=0,
         le=600,
     )
+    shift_starts: str = Field(
+        default="06:00,14:00,22:00",
+        title="Shifts",
+        description="When shifts begin, in the time of this machine; the live page counts by them.",
+        max_length=200,
+    )
+    max_listeners: int = Field(
+        default=100,
+        title="Live pages",
+        description="Pages that may watch inspections as they happen; each is a connection.",
+        ge=1,
+        le=10_000,
+    )
     max_models: int = Field(
         default=8,
         title="Models in memory",

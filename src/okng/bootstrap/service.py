@@ -24,6 +24,8 @@ from okng.adapters.stores.sql.products import SqlProducts
 from okng.adapters.stores.sql.quality import SqlQuality
 from okng.adapters.stores.sql.review_queue import SqlReviewQueue
 from okng.adapters.stores.sql.reviews import SqlReviews
+from okng.adapters.stores.sql.stored_values import SqlStoredValues
+from okng.adapters.stores.sql.watching import SqlWatching
 from okng.adapters.stores.written_dataset import write_dataset
 from okng.bootstrap import approval, load, read_as_trained, runtime, score_defects, store
 from okng.bootstrap.people import people_services
@@ -58,7 +60,9 @@ from okng.services.inspect_again import InspectAgain
 from okng.services.inspection_pool import InspectionPool
 from okng.services.inspection_search import InspectionSearch
 from okng.services.inspections import InspectAndKeep, Keep
+from okng.services.kiosks import Kiosks
 from okng.services.labels import Labels
+from okng.services.live import Live
 from okng.services.models import Models
 from okng.services.people import People
 from okng.services.products import Products
@@ -115,6 +119,8 @@ class Service:
     samples: Samples
     sample_scores: SampleScores
     known_scores: KnownScores
+    live: Live
+    kiosks: Kiosks
     uploads: Uploads
     checkups: Checkups
     evaluations: Evaluations
@@ -144,6 +150,7 @@ class Service:
 
     def close(self) -> None:
         """Answer what is waiting, stop what runs, and let go of everything."""
+        self.live.close()
         self.pool.close()
         self.checkups.close()
         self.evaluations.close()
@@ -251,6 +258,16 @@ def _assemble(
     )
     labels = Labels(pages, reviews, contents, audit)
     said = Reviews(inspections, reviews, database.session, audit, new_id, utc_now)
+    live = Live(
+        inspections,
+        pages,
+        SqlWatching(database),
+        database.session,
+        audit,
+        lambda: utc_now().astimezone(),
+        settings.shift_starts,
+        settings.max_listeners,
+    )
     keep = Keep(images=frozenset(Verdict)) if settings.keep_ok_images else Keep()
     chores = (
         intake.uploads.expire,
@@ -266,7 +283,14 @@ def _assemble(
         registry=registry,
         pool=pool,
         inspect=InspectAndKeep(
-            pool, inspections, contents, new_id, utc_now, keep, settings.max_batch_images
+            pool,
+            inspections,
+            contents,
+            new_id,
+            utc_now,
+            keep,
+            settings.max_batch_images,
+            live.publish,
         ),
         search=search,
         again=InspectAgain(search, pool),
@@ -281,6 +305,8 @@ def _assemble(
         samples=Samples(intake.datasets, registry, settings.max_image_bytes),
         sample_scores=scored,
         known_scores=KnownScores(registry, scored, pages),
+        live=live,
+        kiosks=Kiosks(SqlStoredValues(database), products, database.session, audit),
         uploads=intake.uploads,
         checkups=build_checkups(settings, database, audit, intake.datasets),
         evaluations=build_evaluations(settings, database, audit, registry, intake.datasets),

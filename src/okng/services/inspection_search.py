@@ -96,8 +96,15 @@ class InspectionSearch:
         Raises:
             NotFound: there is no such inspection, or neither was kept.
         """
-        record = self.get(inspection_id, by)
-        return self._content(record.thumbnail or record.image, inspection_id)
+        return self.thumbnail_of(self.get(inspection_id, by))
+
+    def thumbnail_of(self, record: InspectionRecord) -> bytes:
+        """Return the small picture of an inspection that somebody may see.
+
+        Raises:
+            NotFound: neither it nor the whole image was kept.
+        """
+        return self._content(record.thumbnail or record.image, record.id)
 
     def parts(
         self, product: str | None, lot: str | None, limit: int, cursor: str | None, by: Principal

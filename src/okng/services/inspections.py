@@ -82,6 +82,7 @@ class InspectAndKeep:
         clock: Callable[[], datetime],
         keep: Keep | None = None,
         most_in_batch: int = 64,
+        announce: Callable[[InspectionRecord], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._inspections = inspections
@@ -90,6 +91,7 @@ class InspectAndKeep:
         self._clock = clock
         self._keep = keep or Keep()
         self.most_in_batch = most_in_batch
+        self._announce = announce
         self._turns = _Turns()
 
     def inspect(
@@ -189,6 +191,7 @@ class InspectAndKeep:
         kept = self._inspections.add(record)
         if kept.id != record.id:  # another process was faster with this key
             return _repeated(kept, reference, trigger)
+        self._announce(kept)
         return Kept(kept, answer.inspection, answer.pixels)
 
     def _store_images(

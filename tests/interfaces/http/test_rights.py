@@ -11,6 +11,9 @@ OPEN = None
 KNOWN = "known"
 """Whoever is signed in."""
 
+KIOSK = "kiosk"
+"""A screen by its cookie; no token and no session opens it."""
+
 READ, INSPECT, REVIEW, TEACH, ADMINISTER = Right
 
 TABLE: dict[tuple[str, str], Right | str | None] = {
@@ -20,6 +23,7 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/logout"): OPEN,
     ("GET", "/password"): OPEN,
     ("POST", "/password"): OPEN,
+    ("GET", "/kiosk"): OPEN,
     ("GET", "/static/{asked}/{name:path}"): OPEN,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
@@ -98,6 +102,14 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/api/v1/inspections/{inspection_id}/reviews/{review_id}/withdraw"): REVIEW,
     ("GET", "/api/v1/inspections/{inspection_id}/reviews/{review_id}/mask"): READ,
     ("POST", "/api/v1/products/{product}/review-queue"): REVIEW,
+    ("GET", "/api/v1/products/{product}/live"): READ,
+    ("POST", "/api/v1/inspections/{inspection_id}/doubts"): INSPECT,
+    ("GET", "/api/v1/kiosks"): TEACH,
+    ("POST", "/api/v1/kiosks"): TEACH,
+    ("DELETE", "/api/v1/kiosks/{kiosk_id}"): TEACH,
+    ("GET", "/api/v1/kiosk/events"): KIOSK,
+    ("GET", "/api/v1/kiosk/inspections/{inspection_id}/thumbnail"): KIOSK,
+    ("POST", "/api/v1/kiosk/inspections/{inspection_id}/doubts"): KIOSK,
     ("GET", "/api/v1/exports/inspections"): READ,
     ("POST", "/api/v1/exports/inspections"): READ,
     ("GET", "/api/v1/exports/labels"): READ,
@@ -133,6 +145,7 @@ PAGES: dict[str, Right] = {
     "/products/dataset": READ,
     "/products/train": TEACH,
     "/sensitivity": TEACH,
+    "/live": READ,
     "/results": READ,
     "/results/charts": READ,
     "/products/model": READ,
@@ -146,7 +159,8 @@ STORY = "/results/{inspection_id}"
 NOBODY = "019a9f5e-7c00-7000-8000-000000000000"
 FILLED = {
     "product": "nothing", "version": "99", "alias": "nobody", "name": "nobody",
-    "token_id": "0" * 16, "sample_id": "0" * 16, "part_id:path": "nothing", "number": "0",
+    "part_id:path": "nothing", "number": "0",
+    **dict.fromkeys(("token_id", "kiosk_id", "sample_id"), "0" * 16),
     **dict.fromkeys(("dataset_id", "upload_id", "job_id", "inspection_id", "review_id"), NOBODY),
 }  # fmt: skip
 BODIES = {
@@ -164,6 +178,7 @@ BODIES = {
     "/api/v1/people": {"name": "Not A Name!", "role": "operator"},
     "/api/v1/people/{name}/role": {"role": "operator"},
     "/api/v1/session/password": {"old": "x", "new": "y"},
+    "/api/v1/kiosks": {"name": "x", "product": "nothing"},
     "/api/v1/tokens": {"name": "x", "rights": ["read"]},
 }
 

@@ -21,6 +21,7 @@ from okng.interfaces.http.faults import known_query
 from okng.interfaces.http.metrics import Metrics
 from okng.interfaces.http.pages import about, account, assets
 from okng.interfaces.http.pages import inspect as inspect_page
+from okng.interfaces.http.pages import live as live_page
 from okng.interfaces.http.pages import products as products_page
 from okng.interfaces.http.pages import results as results_page
 from okng.interfaces.http.pages import review as review_page
@@ -38,6 +39,7 @@ from okng.interfaces.http.routes import (
     health,
     inspections,
     jobs,
+    live,
     models,
     parts,
     people,
@@ -70,6 +72,7 @@ _ROUTERS = (
     reviews.router,
     samples.router,
     scores.router,
+    live.router,
     quality.router,
     people.router,
     tokens.router,
@@ -84,6 +87,7 @@ _PAGES = (
     review_page.router,
     sensitivity_page.router,
     results_page.router,
+    live_page.router,
 )
 _DESCRIPTION = (
     "Visual quality inspection: OK or NG, where, and how sure. Programs send a token "

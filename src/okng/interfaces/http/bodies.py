@@ -262,6 +262,16 @@ class TheseInspections(Body):
     ids: list[Annotated[str, Field(pattern=UUID)]] = Field(min_length=1, max_length=1000)
 
 
+class NewKiosk(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "line-1", "product": "bottle"}]}
+    )
+
+    name: str = Field(min_length=1, max_length=64)
+    product: str = Field(max_length=64, pattern=NAME)
+    station: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN)
+
+
 class NewPerson(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "ada", "role": "engineer"}]})
 

@@ -116,7 +116,8 @@ def run(
     )
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    server = _Server(config, lambda: announce(f"http{'s' * address.tls}://{shown}:{port}"))
+    url = f"http{'s' * address.tls}://{shown}:{port}"
+    server = _Server(config, lambda: announce(url), service.live.close)
     with _signals_end_only_the_server():
         server.run(sockets=[listening])
 
@@ -134,9 +135,21 @@ def _signals_end_only_the_server() -> Iterator[None]:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    """Tells when it answers; whoever watches is sent away first when it ends.
+
+    Else the end would wait for pages that never leave by themselves.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], ending: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._started = started
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)

@@ -48,6 +48,7 @@ def row_values(record: InspectionRecord) -> dict[str, Any]:
         "reviewed": record.reviewed,
         "is_reviewed": record.reviewed is not None,
         "defect": record.defect,
+        "doubted": False,
         "body": _body(inspection),
     }
 

@@ -6,7 +6,15 @@ The indexes are what the pages of `InspectionPages` need; `benchmarks/paging.py`
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from okng.adapters.stores.sql.schema_root import Table
@@ -44,13 +52,16 @@ class InspectionRow(Table):
     is_reviewed: Mapped[bool]
     body: Mapped[str]
     defect: Mapped[str | None]
+    doubted: Mapped[bool] = mapped_column(server_default=false())
 
 
 TO_REVIEW = (
     "NOT is_reviewed AND (image IS NOT NULL OR thumbnail IS NOT NULL)"
-    f" AND (verdict = 1 OR verdict = 2 OR verdict = 0 AND substr(id, 35) < '{SAMPLED_BELOW}')"
+    f" AND (verdict = 1 OR verdict = 2 OR verdict = 0 AND substr(id, 35) < '{SAMPLED_BELOW}'"
+    " OR doubted)"
 )
-"""What people are asked to review: REVIEW, NG, and the sample of OK that `is_sampled` names."""
+"""What people are asked to review: REVIEW, NG, the sample of OK that `is_sampled` names, and what
+somebody doubts."""
 
 
 def _index(name: str, *columns: Any, where: str | None = None, unique: bool = False) -> Index:
