@@ -120,6 +120,15 @@ def _ten_shown(page: Any) -> None:
     )
 
 
+def _compared(page: Any) -> None:
+    if page.locator("#choice").count() == 0:
+        return  # there is but one model
+    page.locator("#images tbody tr").first.wait_for(timeout=300_000)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.pair img')].every(img => img.naturalWidth)"
+    )
+
+
 PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "login": ("/login", None),
     "about": ("/about", None),
@@ -133,7 +142,7 @@ PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "sensitivity": ("/sensitivity", _line_moved),
     "dataset": ("/products/product", _checked),
     "model": ("/products/model", _reported),
-    "compare": ("/products/compare", None),
+    "compare": ("/products/compare", _compared),
     "live": ("/live", _ten_shown),
 }
 """By name: the path, and what is done there before the picture is taken."""

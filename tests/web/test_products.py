@@ -130,7 +130,8 @@ def test_a_model_is_measured_in_the_page(visit, twice, check_axe):
     report = page.frame_locator("#report")
     report.get_by_text("defective parts were stopped").wait_for()
     check_axe(page)
-    page.goto(f"/products/compare?product={name}")
+    page.goto(f"/products/compare?product={name}&first=twice-1&second=twice-2")
+    assert page.locator("#first").input_value() == "twice-1"
     page.get_by_text("images are judged differently").or_(
         page.get_by_text("image is judged differently")
     ).wait_for()
@@ -186,7 +187,6 @@ def test_where_the_model_looks_is_drawn(visit, site, twice):
     page.get_by_role("button", name="Hide area").click()
     for corner in ((16, 16), (32, 16), (32, 32), (16, 32)):
         page.mouse.click(*at(*corner))
-        page.wait_for_timeout(350)  # not as a double click
     page.locator("#viewer canvas").focus()
     page.keyboard.press("Enter")
     page.get_by_label("Size that the model sees").select_option("224")

@@ -166,13 +166,20 @@ def model(
 
 @router.get("/products/compare")
 def compare(request: Request, service: Served, caller: ReadingVisitor) -> Response:
-    """Lay two models side by side on the same images."""
+    """Lay two models side by side on the same images: `?first=` and `?second=`, if they are named.
+
+    Without, that which inspects and the newest other one.
+    """
     choice = choose_product(service, request, caller)
     if choice.chosen is None:
         return products(request, service, caller)
     by = caller.principal
     models = service.models.page(choice.chosen, _SHOWN_MODELS, None, by).items
     whole = tuple(one for one in models if one.damage is None)
+    names = [one.name for one in whole]
+    asked = [request.query_params.get(which) for which in ("first", "second")]
+    first = asked[0] if asked[0] in names else _active(models)
+    others = [name for name in names if name != first]
     return page(
         request,
         "compare",
@@ -181,7 +188,8 @@ def compare(request: Request, service: Served, caller: ReadingVisitor) -> Respon
         texts=("compare",),
         product=choice.chosen,
         models=whole,
-        active=_active(models),
+        first=first,
+        second=asked[1] if asked[1] in others else next(iter(others), None),
         datasets=_with_tests(service.datasets.list(choice.chosen, by)),
         teaches=by.may(Right.TEACH),
     )

@@ -1,6 +1,6 @@
 /** The page of one product: images come in, trainings are followed, models are chosen. */
 
-import { ask, attempt, get } from "./api.js";
+import { ask, attempt, get, Problem } from "./api.js";
 import { listenToButtons } from "./asking_buttons.js";
 import { icon, make, the } from "./dom.js";
 import { chosenFolder, droppedDataset, zipFile } from "./folder_intake.js";
@@ -32,7 +32,7 @@ async function takeIn(prepare) {
     await upload?.stop();
   }));
   const received = await attempt(async () => {
-    const { name, blob } = await prepare();
+    const { name, blob } = await packed(prepare);
     if (!row.isConnected) return undefined;
     const free = freeName(name);
     upload = new ResumingUpload(product, free, blob, pageData.part_bytes);
@@ -45,6 +45,16 @@ async function takeIn(prepare) {
   });
   row.remove();
   if (received) location.reload();
+}
+
+/** Have a dataset packed; what the browser cannot read is told in words. */
+async function packed(prepare) {
+  try {
+    return await prepare();
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem(0, "intake", t("intake.unreadable"));
+  }
 }
 
 function listenToIntake() {

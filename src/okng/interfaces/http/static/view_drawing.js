@@ -86,13 +86,13 @@ export class ViewDrawing extends EventTarget {
 
   // The viewer's tool.
 
-  down(point, event) {
+  down(point) {
     if (this.mode === "box") this.#grab(point);
     else if (this.mode === "brush") {
       this.#remember();
       const side = Math.max(this.viewer.size.width, this.viewer.size.height);
       this.hidden = [...this.hidden, { kind: "brush", width: this.brushShare * side, points: [point] }];
-    } else if (this.mode === "polygon") this.#corner(point, event);
+    } else if (this.mode === "polygon") this.#corner(point);
     this.viewer.redraw();
   }
 
@@ -201,11 +201,11 @@ export class ViewDrawing extends EventTarget {
     };
   }
 
-  #corner(point, event) {
+  #corner(point) {
     const near = GRIP_PX / this.viewer.scale;
     const first = this.polygon?.[0];
     const closes = first && this.polygon.length > 2 && Math.hypot(first.x - point.x, first.y - point.y) <= near;
-    if (closes || (event.detail ?? 0) > 1) this.#finishPolygon();
+    if (closes) this.#finishPolygon();
     else this.polygon = [...(this.polygon ?? []), point];
     this.#changed();
   }

@@ -1,0 +1,93 @@
+"""Evaluations of models and the tiers' times over HTTP."""
+
+import time
+
+import pytest
+
+PLACE = "/products/flange/models/1/evaluations"
+
+
+@pytest.fixture(scope="module")
+def dataset(running) -> str:
+    """The folder that the model was trained on, with test images of its own."""
+    folder = str(running.roots / "flange")
+    body = {"name": "measured", "folder": folder}
+    made = running.ask("POST", "/products/flange/datasets/folder", json=body)
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+def ended(running, path: str) -> dict:
+    for _ in range(600):
+        found = running.ask("GET", path).json()
+        if found["state"] in ("done", "failed"):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"it does not end: {found}")
+
+
+def test_a_model_is_evaluated(running, dataset):
+    """It is started, followed and read; nothing in the report can run."""
+    place = f"{PLACE}/{dataset}"
+    before = running.ask("GET", place).json()
+    assert (before["state"], before["result"]) == (None, None)
+    assert running.ask("GET", f"{place}/report").status_code == 404
+    begun = running.ask("POST", PLACE, json={"dataset_id": dataset})
+    assert begun.status_code == 202, begun.text
+    found = ended(running, place)
+    assert (found["state"], found["error"]) == ("done", None)
+    result = found["result"]
+    assert result["model"] == "flange-1"
+    labels = [image["label"] for image in result["images"]]
+    assert {"good", "hole"} == set(labels)
+    report = running.ask("GET", f"{place}/report")
+    policy = report.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "frame-ancestors 'self'" in policy
+    assert "<script" not in report.text
+    assert str(running.roots) not in report.text
+
+
+def test_its_images_are_shown(running, dataset):
+    """Each by its number, plain and with what the model finds; nothing is kept as an inspection."""
+    place = f"{PLACE}/{dataset}"
+    running.ask("POST", PLACE, json={"dataset_id": dataset})
+    images = ended(running, place)["result"]["images"]
+    before = running.ask("GET", "/inspections").json()["items"]
+    pictures = [running.ask("GET", f"{place}/images/0{rest}") for rest in ("", "/overlay")]
+    assert [one.headers["Content-Type"] for one in pictures] == ["image/jpeg"] * 2
+    assert pictures[0].content != pictures[1].content
+    assert running.ask("GET", f"{place}/images/{len(images)}").status_code == 404
+    assert running.ask("GET", "/inspections").json()["items"] == before
+
+
+def test_what_cannot_be_evaluated(running, dataset):
+    """Neither a model nor a dataset that is not there."""
+    nobody = "019a9f5e-7c00-7000-8000-000000000000"
+    assert running.ask("POST", PLACE, json={"dataset_id": nobody}).status_code == 404
+    gone = PLACE.replace("/1/", "/99/")
+    assert running.ask("POST", gone, json={"dataset_id": dataset}).status_code == 404
+    assert running.ask("GET", f"{gone}/{dataset}").status_code == 404
+
+
+def test_tiers_are_measured(running):
+    """In the background; a tier whose backbone is not there says so."""
+    assert running.ask("POST", "/tiers").status_code == 202
+    found = ended(running, "/tiers")
+    assert found["error"] is None
+    fast, balanced, accurate = found["tiers"]
+    assert fast["tier"] == "fast"
+    assert fast["milliseconds"] > 0
+    for one in (balanced, accurate):
+        assert (one["milliseconds"] is None) == (one["missing"] is not None)
+
+
+def test_a_mask_goes_with_a_training_untold(running, dataset):
+    """A wrong one is refused in words; a right one reaches the job, its pixels no list."""
+    wrong = {"dataset_id": dataset, "mask_png": "bm9uZQ=="}
+    refused = running.ask("POST", "/products/flange/jobs", json=wrong)
+    assert refused.status_code == 400
+    assert "PNG" in refused.json()["detail"]
+    assert all(
+        "mask_png" not in job["options"] for job in running.ask("GET", "/jobs").json()["items"]
+    )
