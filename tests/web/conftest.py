@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +79,18 @@ class Site:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Serve one product, `flange`, with one model, on a free port; many tests share it."""
-    place = tmp_path_factory.mktemp("site")
+    with _serving_site(tmp_path_factory.mktemp("site")) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def make_site() -> Callable[[Path], AbstractContextManager[Site]]:
+    """Return what serves such a site from a folder, for tests that must find it untouched."""
+    return _serving_site
+
+
+@contextmanager
+def _serving_site(place: Path) -> Iterator[Site]:
     folder = write_folder(place / "parts" / "flange", 24, 3, 3, SIZE_PX)
     settings = Settings(home=place / "home", dataset_roots=(place / "parts",))
     options = okng.TrainingOptions(size=(128, 128), config={"bank_size": 512})

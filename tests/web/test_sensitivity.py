@@ -55,6 +55,13 @@ DRAG = """async count => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def site(make_site, tmp_path_factory):
+    """A site of this file's own: others train new models, whose samples are not scored yet."""
+    with make_site(tmp_path_factory.mktemp("sensitivity")) as own:
+        yield own
+
+
 @pytest.fixture
 def page(visit, site):
     """The page with the labelled images of the dataset scored."""
