@@ -250,3 +250,11 @@ def test_wishes_about_defects_that_cannot_be(wish: dict[str, float], word: str) 
     """Defects move the threshold by a cost or by a bound, within their ranges."""
     with pytest.raises(BadSetting, match=word):
         DefectWish(**wish)
+
+
+@pytest.mark.parametrize("name", ["max_overkill", "confidence"])
+@pytest.mark.parametrize("value", [0.0, 1e-20, 1.0, float(np.nextafter(1, 0)), float("nan")])
+def test_a_share_that_is_none_is_refused(name: str, value: float) -> None:
+    """Also one that rounding would make 0 or 1."""
+    with pytest.raises(BadSetting, match=f"{name} must lie between 0 and 1"):
+        Wish(**{name: value})

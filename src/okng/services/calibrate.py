@@ -17,6 +17,8 @@ from okng.domain.arrays import Scores
 from okng.domain.calibration import Calibration, Evidence, Method, Promise
 from okng.domain.errors import BadSetting
 
+_TINY = 1e-9
+"""Nearer to 0 or to 1 a share cannot be told from them in what follows."""
 _ONE_PART = (
     "about good parts nothing is promised: the thresholds come from altered copies of one single "
     "part; train again with good images of more parts, better 30 or more"
@@ -37,7 +39,7 @@ class Wish:
 
     def __post_init__(self) -> None:
         for name in ("max_overkill", "confidence"):
-            if not 0 < getattr(self, name) < 1:
+            if not _TINY <= getattr(self, name) <= 1 - _TINY:
                 raise BadSetting(f"{name} must lie between 0 and 1, not be {getattr(self, name)}")
         if not 0 <= self.margin <= 100:
             raise BadSetting(f"margin must lie between 0 and 100, not be {self.margin}")
