@@ -10,8 +10,9 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
 	if "$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$python"; break; fi; done)
 WORKERS ?= 2
-# A reference for tests alone. Builds for one processor or another have one version and different
-# hashes, so it is not in the lock: the index that pip is told of says which it is.
+# For the extra train and for references. Builds for one processor or another have one version and
+# different hashes, so it is not in the lock, which is therefore installed without looking for
+# what else is needed: the index that pip is told of says which PyTorch it is.
 TORCH ?= torch==2.13.0
 UV ?= uv
 
@@ -43,7 +44,8 @@ bench: .venv/installed-test ## Measure what the README states.
 
 lock: ## Choose the newest versions and write them down with hashes; needs uv.
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	$(LOCK) --upgrade --extra serve --extra postgres --group dev -o requirements/test.txt
+	$(LOCK) --upgrade --extra serve --extra postgres --extra train --group dev \
+		-o requirements/test.txt
 	$(LOCK) --extra serve --group build -c requirements/test.txt -o requirements/demo.txt
 
 # Annotations would name this file's readers only; the index is whoever installs' own affair.
@@ -71,7 +73,7 @@ clean: ## Remove everything that was made here.
 
 .venv/installed-test: requirements/test.txt pyproject.toml | .venv/created
 	@echo "Installing okng, what it needs and what its tests need into .venv (once)"
-	@$(INSTALL) --require-hashes --only-binary :all: -r requirements/test.txt
+	@$(INSTALL) --require-hashes --no-deps --only-binary :all: -r requirements/test.txt
 	@$(INSTALL) --only-binary :all: $(TORCH)
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/installed-demo
