@@ -28,7 +28,8 @@ from PIL import Image
 from benchmarks.setting import data_folder, table
 from okng.adapters.datasets import read_dataset
 from okng.adapters.sources.machined_part import MachinedPart, MachinedPartConfig
-from okng.algorithms.pixels import decode_file
+from okng.algorithms.calibration import hold_out
+from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode_file
 from okng.algorithms.tiles import TileGrid, lay_tiles
 from okng.bootstrap import TrainingOptions, evaluate, load, runtime, train_dataset
 from okng.detectors.memory import Memory, MemoryConfig
@@ -36,7 +37,9 @@ from okng.domain.dataset import Dataset, Split
 from okng.domain.model import Model
 from okng.domain.ports import silent
 from okng.graphs.tiled import tiled_graph
+from okng.domain.view import View
 from okng.services.inspect import Inspector
+from okng.services.prepare import PreparedImages
 from okng.settings import Settings
 from okng.testing.images import ArrayImages
 
@@ -135,9 +138,11 @@ def _write_mosaics(folder: Path, counts: Counts) -> None:
     good = dataset.train_good
     bad = [s for s in dataset.samples if s.is_defective and s.masks]
     rng = np.random.default_rng(0)
-    order = rng.permutation(len(good))
-    # Those of the test are not those that are learned.
-    learned, unseen = order[: len(good) // 2], order[len(good) // 2 :]
+    with PreparedImages(good, Preparer(View(64, 64)), MAX_PIXELS, silent) as images:
+        parts = images.parts()
+    # Tiles of the test are not those that are learned, nor these in another light.
+    is_learned = hold_out(parts, len(np.unique(parts)) // 2, rng)
+    learned, unseen = np.flatnonzero(is_learned), np.flatnonzero(~is_learned)
     shape = (MOSAIC * MOSAIC_PX, MOSAIC * MOSAIC_PX)
     jobs = [("train/good", i, learned) for i in range(counts.good)]
     jobs += [("test/good", i, unseen) for i in range(counts.test_good)]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from benchmarks.limit import SIDE, product
+from benchmarks.limit import product
 from benchmarks.operations import operations
 
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeConfig
@@ -46,8 +46,8 @@ def test_backbone_takes_about_what_its_paper_says() -> None:
 @pytest.mark.parametrize("in_8_bit", [False, True])
 def test_product_multiplies(in_8_bit: bool) -> None:
     """What the peak is measured with gives the product, quantized to about a hundredth of it."""
-    session = OnnxRuntime(OnnxRuntimeConfig()).load(product(in_8_bit))
-    found = session.run({"x": np.ones((1, SIDE, SIDE), np.float32)})["y"][0]
-    columns = np.random.default_rng(1).random((SIDE, SIDE), np.float32).sum(axis=0)
+    session = OnnxRuntime(OnnxRuntimeConfig()).load(product(64, in_8_bit))
+    found = session.run({"x": np.ones((1, 64, 64), np.float32)})["y"][0]
+    columns = np.random.default_rng(1).random((64, 64), np.float32).sum(axis=0)
     assert found[0] == pytest.approx(columns, rel=0.01)
-    assert operations(product()) == {"MatMul": 2 * SIDE**3}
+    assert operations(product(64)) == {"MatMul": 2 * 64**3}

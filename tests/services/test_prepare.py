@@ -10,6 +10,7 @@ from okng.domain.dataset import GOOD, Sample, Split
 from okng.domain.ports import silent
 from okng.domain.view import MASKED, Box, View
 from okng.services.prepare import PreparedImages
+from okng.testing.images import good_parts, save
 
 
 def prepared(
@@ -80,9 +81,42 @@ def test_chosen_images(good_files: list[Path]) -> None:
         assert some.inspected is images.inspected
 
 
+def test_turned_copies_are_one_part(tmp_path: Path) -> None:
+    """A part that is there turned, mirrored or moved counts once; what names parts goes before."""
+    rng = np.random.default_rng(0)
+    grain = rng.normal(0, 12, (6, 96, 96, 1))
+    parts = np.clip(good_parts(6, 96) + grain, 0, 255).astype(np.uint8)
+    turned = [np.rot90(parts[0]), parts[2][:, ::-1]]
+    files = save(tmp_path, [*parts, *turned])
+    with prepared(files) as images:
+        assert images.groups.tolist() == list(range(8))
+        assert images.parts().tolist() == [0, 1, 2, 3, 4, 5, 0, 2]
+        assert images.samples[0].group is None
+    named = [Sample(path, GOOD, Split.TRAIN, group=str(i)) for i, path in enumerate(files)]
+    with PreparedImages(named, Preparer(View(64, 64)), MAX_PIXELS, silent) as images:
+        assert images.parts().tolist() == list(range(8))
+
+
+def test_the_region_is_what_is_compared(tmp_path: Path) -> None:
+    """What lies outside the region of interest makes no parts alike, and hides no turned ones."""
+    rng = np.random.default_rng(1)
+    around = np.clip(rng.normal(128, 40, (200, 300, 3)), 0, 255).astype(np.uint8)
+    parts = np.clip(good_parts(5, 96) + rng.normal(0, 12, (5, 96, 96, 1)), 0, 255)
+    pictures = []
+    for part in [*parts, np.rot90(parts[1])]:
+        picture = around.copy()
+        picture[30:126, 150:246] = part
+        pictures.append(picture)
+    files = save(tmp_path, pictures)
+    with prepared(files, View(64, 64, Box(150, 30, 96, 96))) as images:
+        assert images.parts().tolist() == [0, 1, 2, 3, 4, 1]
+
+
 def test_the_file_goes_with_it(good_files: list[Path]) -> None:
     """After its context the images are gone."""
     with prepared(good_files[:1]) as images:
         pass
     with pytest.raises(ValueError, match="closed"):
         images[0]
+    with pytest.raises(ValueError, match="closed"):
+        images.sketches[0]

@@ -13,6 +13,7 @@ Goes on where `duplicates` ends, which sees only what lies in the same place. Tw
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -122,13 +123,21 @@ def unite(groups: NDArray[np.int64], pairs: list[TurnedPair]) -> NDArray[np.int6
     return np.array([first[group] for group in united.tolist()], np.int64)
 
 
+class Sketches(Protocol):
+    """Sketches by number, each uint8 `[SKETCH, SKETCH]`: an array, or what is kept in a file."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Pixels: ...
+
+
 class Turns:
-    """Aligns images with each other, by their `sketches`, uint8 `[n, SKETCH, SKETCH]`.
+    """Aligns images with each other, by their sketches.
 
     `magnitudes`, float32 `[n, k]`, is what no turn changes, each value over its spread in the set.
     """
 
-    def __init__(self, sketches: Pixels) -> None:
+    def __init__(self, sketches: Sketches) -> None:
         self._sketches = sketches
         self._spectra = np.array([_spectrum(self._grey(i)) for i in range(len(sketches))])
         self.magnitudes: Floats = (

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,12 +12,13 @@ from typing import Self
 import numpy as np
 
 from okng.algorithms.duplicates import THUMBNAIL, group_near_duplicates, thumbnail
-from okng.algorithms.pixels import Preparer, decode, read
+from okng.algorithms.pixels import Preparer, crop, decode, read
+from okng.algorithms.turned_duplicates import SKETCH, Turns, find_turned, sketch, unite
 from okng.detectors.temporary_files import append
 from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.dataset import Sample
 from okng.domain.errors import BadImage
-from okng.domain.ports import Progress
+from okng.domain.ports import Progress, silent
 
 Observe = Callable[[Sample, bytes, Pixels], None]
 """Is shown each image's sample, its file's bytes and its decoded pixels, before the view."""
@@ -33,7 +35,8 @@ class Refused:
 class PreparedImages:
     """The view's pixels of samples, in a temporary file; implements `okng.domain.ports.Images`.
 
-    `groups` numbers the parts that the images show, near-duplicates together; int64 `[n]`.
+    `groups` puts images together that show the same part in the same place, int64 `[n]`;
+    `sketches` has what tells whether a part was turned.
     Only one image is in memory, and each is decoded once however often it is used: `observe` sees
     it as it passes. A context manager: the file goes with it.
     """
@@ -57,10 +60,11 @@ class PreparedImages:
         thumbnails = np.empty((len(samples), THUMBNAIL, THUMBNAIL), np.float16)
         self._observe = observe
         self._file = tempfile.TemporaryFile(prefix="okng-images-")  # noqa: SIM115 - closed in __exit__
+        self.sketches = KeptSketches()
         try:
             self._take(samples, prepare, max_pixels, progress, thumbnails)
         except BaseException:
-            self._file.close()
+            self.close()
             raise
         self.groups: Array = group_near_duplicates(thumbnails[: len(self.samples)])
 
@@ -82,6 +86,8 @@ class PreparedImages:
                 self.refused.append(Refused(sample.path, str(error)))
             else:
                 append(self._file, pixels.tobytes())
+                roi = prepare.view.roi
+                self.sketches.add(sketch(whole if roi is None else crop(whole, roi)))
                 thumbnails[len(self.samples)] = thumbnail(pixels)
                 self.samples.append(sample)
                 self.digests.append(sha256(data).digest())
@@ -98,16 +104,27 @@ class PreparedImages:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self.close()
 
-    @property
-    def parts(self) -> Array:
-        """The part that each image shows, int64 `[n]`: as the dataset says, or by likeness."""
+    def close(self) -> None:
+        """Let the files go."""
+        self._file.close()
+        self.sketches.close()
+
+    def parts(self, seed: int = 0, progress: Progress = silent) -> Array:
+        """Return the part that each image shows, int64 `[n]`: as the dataset says, or by likeness.
+
+        A part that was turned, mirrored or moved is still the same; see `find_turned`.
+        """
         names = [sample.group for sample in self.samples]
+        groups = self.groups
+        if not all(names):
+            pairs = find_turned(Turns(self.sketches), groups, seed, progress)
+            groups = unite(groups, pairs) if pairs else groups
         if not any(names):
-            return self.groups
+            return groups
         said = {name: i for i, name in enumerate(dict.fromkeys(names))}
-        known = zip(names, self.groups, strict=True)
+        known = zip(names, groups, strict=True)
         return np.array([said[name] if name else len(said) + group for name, group in known])
 
     def __len__(self) -> int:
@@ -117,3 +134,29 @@ class PreparedImages:
         self._file.seek(range(len(self))[index] * self._bytes)
         data = np.frombuffer(self._file.read(self._bytes), np.uint8)
         return data.reshape(self._height, self._width, 3)
+
+
+class KeptSketches:
+    """Sketches of images, uint8 `[SKETCH, SKETCH]`, in a temporary file, read back one by one."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="okng-sketches-")  # noqa: SIM115 - see `close`
+        self._count = 0
+
+    def add(self, one: Pixels) -> None:
+        """Keep one more."""
+        self._file.seek(0, SEEK_END)
+        append(self._file, one.tobytes())
+        self._count += 1
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Pixels:
+        self._file.seek(range(self._count)[index] * SKETCH**2)
+        data = np.frombuffer(self._file.read(SKETCH**2), np.uint8)
+        return data.reshape(SKETCH, SKETCH)

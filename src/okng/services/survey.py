@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 
 from okng.algorithms.image_health import Health, image_health
 from okng.algorithms.pixels import Preparer, check_header
-from okng.algorithms.turned_duplicates import (
-    SKETCH,
-    TurnedPair,
-    Turns,
-    find_turned,
-    sketch,
-    unite,
-)
+from okng.algorithms.turned_duplicates import TurnedPair, Turns, find_turned, unite
 from okng.domain.arrays import Pixels
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.ports import Progress
@@ -55,21 +48,18 @@ class Survey:
         seed: int = 0,
     ) -> None:
         self.facts: list[Facts] = []
-        sketches: list[Pixels] = []
 
         def observe(_sample: Sample, data: bytes, pixels: Pixels) -> None:
             height, width = pixels.shape[:2]
             mode = check_header(BytesIO(data), max_pixels)[2]
             digest = blake2b(pixels.tobytes(), digest_size=32, person=f"{width}x{height}".encode())
             self.facts.append(Facts(width, height, mode, image_health(pixels), digest.digest()))
-            sketches.append(sketch(pixels))
 
         self.prepared = PreparedImages(
             dataset.samples, Preparer(view), max_pixels, progress, observe
         )
         try:
-            stacked = np.array(sketches, np.uint8).reshape(-1, SKETCH, SKETCH)
-            self.turns = Turns(stacked)
+            self.turns = Turns(self.prepared.sketches)
             self.identical = _numbered([facts.pixels for facts in self.facts])
             self.near = _joined(self.prepared.groups, self.identical)
             self.turned: list[TurnedPair] = find_turned(self.turns, self.near, seed, progress)
@@ -96,7 +86,7 @@ class Survey:
         return len(self.samples)
 
     def close(self) -> None:
-        self.prepared.__exit__(None, None, None)
+        self.prepared.close()
 
     def __enter__(self) -> Self:
         return self

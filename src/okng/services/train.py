@@ -122,7 +122,7 @@ def train(
         )
     prepare = Preparer(plan.view)
     with PreparedImages(samples, prepare, plan.max_pixels, progress) as images:
-        groups = _groups(images, plan.group_pattern)
+        groups = _groups(images, plan, progress)
         fitted = _fit(images, groups, plan, runtimes[0], progress)
         trained, parts, evidence = fitted.trained, fitted.parts, fitted.evidence
         graph_hash = sha256(trained.graph).hexdigest()
@@ -167,7 +167,7 @@ def train(
     return Training(model, tuple(images.refused), parity, perf_counter() - start)
 
 
-def _groups(images: PreparedImages, group_pattern: str | None) -> Array:
+def _groups(images: PreparedImages, plan: TrainingPlan, progress: Progress) -> Array:
     """Return the part that each image shows, int64 `[n]`.
 
     Raises:
@@ -178,11 +178,12 @@ def _groups(images: PreparedImages, group_pattern: str | None) -> Array:
         raise BadDataset(
             f"none of the {len(images.refused)} good images can be read; the first: {first.reason}"
         )
-    groups = images.parts
+    groups = images.parts(plan.seed, progress)
     parts = len(np.unique(groups))
     count, name = len(images), images.samples[0].group
     if parts < 2 < len(np.unique(images.groups)) and name:
-        by = "the list" if group_pattern is None else f"the group pattern {group_pattern!r}"
+        pattern = plan.group_pattern
+        by = "the list" if pattern is None else f"the group pattern {pattern!r}"
         raise BadDataset(
             f"{by} puts all {count} good images into one part, {name!r}, but they differ: mend it, "
             "or leave it out"
