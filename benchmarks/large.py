@@ -36,8 +36,8 @@ from okng.detectors.memory import Memory, MemoryConfig
 from okng.domain.dataset import Dataset, Split
 from okng.domain.model import Model
 from okng.domain.ports import silent
-from okng.graphs.tiled import tiled_graph
 from okng.domain.view import View
+from okng.graphs.tiled import tiled_graph
 from okng.services.inspect import Inspector
 from okng.services.prepare import PreparedImages
 from okng.settings import Settings

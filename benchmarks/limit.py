@@ -6,9 +6,9 @@ One thread. The peak is that of large matrix products, measured in the same run 
 32-bit floats, bfloat16 and 8-bit integers; a graph's operations are those of its convolutions and
 products (`benchmarks.operations`). Times are the processor's, so that other programs' turns do not
 count, and everything is measured in turn, so that what slows the processor slows all alike. Shares
-are of each turn's peak in 32-bit floats: that of the size and the runtime with the fastest products,
-for a runtime may multiply one size worse than the other does. Their median is quoted with the
-quartiles. The banks are those of 40 good parts. Where the processor has no instructions for a
+are of each turn's peak in 32-bit floats: that of the size and the runtime with the fastest
+products, for a runtime may multiply one size worse than the other does. Their median is quoted with
+the quartiles. The banks are those of 40 good parts. Where the processor has no instructions for a
 precision, its "peak" shows just that.
 """
 

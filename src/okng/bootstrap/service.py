@@ -8,39 +8,31 @@ from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
-from okng.adapters.stores.content_folder import ContentFolder
 from okng.adapters.stores.durable_files import writing
 from okng.adapters.stores.file_lock import locked_if_free
-from okng.adapters.stores.model_archive import archive_bytes
 from okng.adapters.stores.model_folder import FolderModelStore
-from okng.adapters.stores.sql.audit import SqlAuditLog
 from okng.adapters.stores.sql.database import Database
-from okng.adapters.stores.sql.datasets import SqlDatasets
 from okng.adapters.stores.sql.identifiers import new_id
-from okng.adapters.stores.sql.inspection_pages import SqlInspectionPages
-from okng.adapters.stores.sql.inspections import SqlInspections
-from okng.adapters.stores.sql.jobs import SqlJobLogs
-from okng.adapters.stores.sql.products import SqlProducts
 from okng.adapters.stores.sql.quality import SqlQuality
 from okng.adapters.stores.sql.review_queue import SqlReviewQueue
-from okng.adapters.stores.sql.reviews import SqlReviews
 from okng.adapters.stores.sql.stored_values import SqlStoredValues
-from okng.adapters.stores.sql.watching import SqlWatching
 from okng.adapters.stores.written_dataset import write_dataset
-from okng.bootstrap import approval, load, read_as_trained, runtime, score_defects, store
-from okng.bootstrap.people import people_services
+from okng.bootstrap import load, read_as_trained, score_defects
+from okng.bootstrap.service_ground import (
+    build_inspect,
+    build_jobs,
+    build_live,
+    build_models,
+    chores,
+    lay_ground,
+)
 from okng.bootstrap.service_parts import (
-    Jobs,
-    Known,
-    TakeIn,
     build_checkups,
     build_evaluations,
-    build_intake,
     build_retention,
     build_runner,
     build_sample_scores,
     build_tier_times,
-    pool_options,
     utc_now,
 )
 from okng.domain.calibration import Calibration
@@ -49,7 +41,6 @@ from okng.domain.inspection import Inspection
 from okng.domain.model import CHAMPION
 from okng.domain.people import Principal
 from okng.domain.people_ports import PasswordHashing
-from okng.domain.verdict import Verdict
 from okng.domain.view import Box
 from okng.services.audit import Audit
 from okng.services.checkups import Checkups
@@ -59,7 +50,7 @@ from okng.services.evaluations import Evaluations
 from okng.services.inspect_again import InspectAgain
 from okng.services.inspection_pool import InspectionPool
 from okng.services.inspection_search import InspectionSearch
-from okng.services.inspections import InspectAndKeep, Keep
+from okng.services.inspections import InspectAndKeep
 from okng.services.kiosks import Kiosks
 from okng.services.labels import Labels
 from okng.services.live import Live
@@ -221,106 +212,45 @@ def _assemble(
     hashing: PasswordHashing | None,
     held: ExitStack,
 ) -> Service:
-    registry, audit = store(settings), SqlAuditLog(database)
-    inspections, contents = SqlInspections(database), ContentFolder(settings.home / "images")
-    contents.clean()
-    pool = InspectionPool(registry, runtime(settings), pool_options(settings))
-    held.callback(pool.close)
-    people = people_services(database, settings, hashing=hashing, now=utc_now)
-    products = Products(SqlProducts(database), database.session, audit, registry.products, utc_now)
-    intake = build_intake(settings, database, audit, Known(products))
-
-    def changed(_product: str) -> None:
-        pool.invalidate()
-
-    runner = build_runner(settings, database, audit, intake.datasets, changed)
-    pages, reviews = SqlInspectionPages(database), SqlReviews(database)
-    search = InspectionSearch(inspections, pages, contents, audit)
-    scored = build_sample_scores(settings, database, audit, intake.datasets, registry)
-    models = Models(
-        registry,
-        database.session,
-        audit,
-        TakeIn(registry, settings.signing_keys, approval(settings)),
-        lambda name: archive_bytes(registry.load(name), registry.calibrations(name)[1:]),
-        changed,
-        pool.prepare,
-    )
-    jobs = TrainingJobs(
-        Jobs(database),
-        SqlJobLogs(database),
-        SqlDatasets(database),
-        database.session,
-        audit,
-        new_id,
-        utc_now,
-        runner.wake,
-    )
-    labels = Labels(pages, reviews, contents, audit)
-    said = Reviews(inspections, reviews, database.session, audit, new_id, utc_now)
-    live = Live(
-        inspections,
-        pages,
-        SqlWatching(database),
-        database.session,
-        audit,
-        lambda: utc_now().astimezone(),
-        settings.shift_starts,
-        settings.max_listeners,
-    )
-    keep = Keep(images=frozenset(Verdict)) if settings.keep_ok_images else Keep()
-    chores = (
-        intake.uploads.expire,
-        intake.trash.empty,
-        lambda: people.sign_in.purge(utc_now()),
-        lambda: people.audit.anchor_if_due(utc_now()),
-    )
+    on = lay_ground(settings, database, hashing, held)
+    registry, audit, people, session = on.registry, on.audit, on.people, database.session
+    datasets = on.intake.datasets
+    runner = build_runner(settings, database, audit, datasets, on.changed)
+    jobs, models, live = build_jobs(on, runner), build_models(on), build_live(on)
+    search = InspectionSearch(on.inspections, on.pages, on.contents, audit)
+    scored = build_sample_scores(settings, database, audit, datasets, registry)
+    labels = Labels(on.pages, on.reviews, on.contents, audit)
+    said = Reviews(on.inspections, on.reviews, session, audit, new_id, utc_now)
+    write = partial(write_dataset, settings.home.absolute())
     return Service(
         settings=settings,
         started=utc_now(),
         scratch=scratch,
         database=database,
         registry=registry,
-        pool=pool,
-        inspect=InspectAndKeep(
-            pool,
-            inspections,
-            contents,
-            new_id,
-            utc_now,
-            keep,
-            settings.max_batch_images,
-            live.publish,
-        ),
+        pool=on.pool,
+        inspect=build_inspect(on, live),
         search=search,
-        again=InspectAgain(search, pool),
-        products=products,
+        again=InspectAgain(search, on.pool),
+        products=on.products,
         models=models,
         reviews=said,
         stories=Stories(search, said, registry, people.audit),
         quality=Quality(SqlQuality(database)),
-        review_queue=ReviewQueue(SqlReviewQueue(database), reviews, intake.datasets, utc_now),
+        review_queue=ReviewQueue(SqlReviewQueue(database), on.reviews, datasets, utc_now),
         labels=labels,
-        datasets=intake.datasets,
-        samples=Samples(intake.datasets, registry, settings.max_image_bytes),
+        datasets=datasets,
+        samples=Samples(datasets, registry, settings.max_image_bytes),
         sample_scores=scored,
-        known_scores=KnownScores(registry, scored, pages),
+        known_scores=KnownScores(registry, scored, on.pages),
         live=live,
-        kiosks=Kiosks(SqlStoredValues(database), products, database.session, audit),
-        uploads=intake.uploads,
-        checkups=build_checkups(settings, database, audit, intake.datasets),
-        evaluations=build_evaluations(settings, database, audit, registry, intake.datasets),
+        kiosks=Kiosks(SqlStoredValues(database), on.products, session, audit),
+        uploads=on.intake.uploads,
+        checkups=build_checkups(settings, database, audit, datasets),
+        evaluations=build_evaluations(settings, database, audit, registry, datasets),
         jobs=jobs,
         train_again=TrainAgain(
-            labels,
-            intake.datasets,
-            jobs,
-            registry,
-            models,
-            search,
-            partial(write_dataset, settings.home.absolute()),
-            new_id,
-            utc_now,
+            labels, datasets, jobs, registry, models, search, write, new_id, utc_now
         ),
         tier_times=build_tier_times(settings),
         people=people.people,
@@ -328,7 +258,7 @@ def _assemble(
         tokens=people.tokens,
         audit=people.audit,
         runner=runner,
-        retention=build_retention(settings, database, contents, audit, chores),
+        retention=build_retention(settings, database, on.contents, audit, chores(on)),
         _held=held,
     )
 

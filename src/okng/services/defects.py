@@ -81,7 +81,11 @@ def score_defects(
         BadDataset: none of them can be used, or the model learned some as good.
     """
     with PreparedImages(samples, Preparer(view), max_pixels, progress) as images:
-        parts, readable, refused = images.parts(progress=progress), images.samples, list(images.refused)
+        parts, readable, refused = (
+            images.parts(progress=progress),
+            images.samples,
+            list(images.refused),
+        )
         digests = [digest.hex() for digest in images.digests]
     _refuse_learned([s for s, d in zip(readable, digests, strict=True) if d in learned])
     scores = np.full(len(readable), np.nan)

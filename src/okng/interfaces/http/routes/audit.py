@@ -5,14 +5,10 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 
 from okng.domain.people_ports import AuditFilter
-from okng.interfaces.http.answers import (
-    AnchorAnswer,
-    AuditAnswer,
-    AuditCheckAnswer,
-    Paged,
-)
+from okng.interfaces.http.answers import Paged
 from okng.interfaces.http.bodies import Cursor, Limit, Short, Time
 from okng.interfaces.http.callers import Administrator, Served
+from okng.interfaces.http.people_answers import AnchorAnswer, AuditAnswer, AuditCheckAnswer
 from okng.interfaces.http.records import API
 
 router = APIRouter(prefix=API, tags=["audit"])

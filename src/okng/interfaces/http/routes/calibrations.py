@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from okng.interfaces.http.answers import CalibrationAnswer, Listed
+from okng.interfaces.http.answers import Listed
 from okng.interfaces.http.bodies import NewCalibration, ProductName, Version
 from okng.interfaces.http.callers import Reader, Served, Teacher
+from okng.interfaces.http.model_answers import CalibrationAnswer
 from okng.interfaces.http.records import API, calibration_record
 from okng.services.recalibrate import recalibration
 

@@ -15,13 +15,7 @@ from okng.domain.errors import BadRequest, NotFound, OkngError
 from okng.domain.records import InspectionFilter, Order
 from okng.domain.verdict import Verdict
 from okng.domain.view import Box
-from okng.interfaces.http.answers import (
-    AgainAnswer,
-    BatchAnswer,
-    InspectionAnswer,
-    MapAnswer,
-    Paged,
-)
+from okng.interfaces.http.answers import Paged
 from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, ProductName, Short, Time
 from okng.interfaces.http.callers import Inspecting, Reader, Served
 from okng.interfaces.http.documentation import file_answer, image_body
@@ -32,6 +26,12 @@ from okng.interfaces.http.images import (
     picture_response,
     read_image,
     sent_form,
+)
+from okng.interfaces.http.inspection_answers import (
+    AgainAnswer,
+    BatchAnswer,
+    InspectionAnswer,
+    MapAnswer,
 )
 from okng.interfaces.http.inspection_fields import FIELDS, wanted
 from okng.interfaces.http.problems import problem_content

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from okng.domain.records import Job, JobState
-from okng.interfaces.http.answers import JobAnswer, LogAnswer, Paged, ToLearnAnswer
+from okng.interfaces.http.answers import JobAnswer, LogAnswer, Paged
 from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, NewJob, ProductName, TrainingAgain
 from okng.interfaces.http.callers import Reader, Served, Teacher
 from okng.interfaces.http.images import json_bytes
+from okng.interfaces.http.inspection_answers import ToLearnAnswer
 from okng.interfaces.http.records import API, inspection_record
 
 router = APIRouter(prefix=API, tags=["jobs"])

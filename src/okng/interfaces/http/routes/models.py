@@ -7,17 +7,11 @@ from starlette.concurrency import run_in_threadpool
 
 from okng.domain.model import Manifest
 from okng.domain.product import LONGEST_NAME
-from okng.interfaces.http.answers import (
-    AliasAnswer,
-    ImportAnswer,
-    Listed,
-    ModelAnswer,
-    ModelDetails,
-    Paged,
-)
+from okng.interfaces.http.answers import Listed, Paged
 from okng.interfaces.http.bodies import NAME, Alias, Cursor, Limit, NewAlias, ProductName, Version
 from okng.interfaces.http.callers import Reader, Served, Teacher
 from okng.interfaces.http.documentation import BINARY_BODY, file_answer
+from okng.interfaces.http.model_answers import AliasAnswer, ImportAnswer, ModelAnswer, ModelDetails
 from okng.interfaces.http.records import API, calibration_record
 from okng.interfaces.http.spooling import spooled
 

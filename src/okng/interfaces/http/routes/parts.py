@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from okng.domain.records import PartRecord
-from okng.interfaces.http.answers import Paged, PartAnswer
+from okng.interfaces.http.answers import Paged
 from okng.interfaces.http.bodies import NAME, PLAIN, Cursor, Limit, ProductName, Short
 from okng.interfaces.http.callers import Reader, Served
+from okng.interfaces.http.inspection_answers import PartAnswer
 from okng.interfaces.http.records import API
 
 router = APIRouter(prefix=API, tags=["parts"])

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 
 from okng.domain.people import Person
-from okng.interfaces.http.answers import Listed, NewPersonAnswer, PersonAnswer
+from okng.interfaces.http.answers import Listed
 from okng.interfaces.http.bodies import NewPerson, NewRole, PersonName
 from okng.interfaces.http.callers import Administrator, Served
+from okng.interfaces.http.people_answers import NewPersonAnswer, PersonAnswer
 from okng.interfaces.http.records import API
 
 router = APIRouter(prefix=API, tags=["people"])

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from okng.interfaces.http.answers import QualityAnswer
 from okng.interfaces.http.bodies import NAME, Time
 from okng.interfaces.http.callers import Reader, Served
+from okng.interfaces.http.inspection_answers import QualityAnswer
 from okng.interfaces.http.records import API
 from okng.services.quality import Period, QualityReport, Share
 

@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Response
 
 from okng.domain.verdict import Verdict
-from okng.interfaces.http.answers import HandedAnswer, Listed, ReviewAnswer
+from okng.interfaces.http.answers import Listed
 from okng.interfaces.http.bodies import Id, NewReview, ProductName, ReviewWish
 from okng.interfaces.http.callers import Reader, Reviewing, Served
 from okng.interfaces.http.documentation import file_answer
 from okng.interfaces.http.images import json_bytes, picture_response
+from okng.interfaces.http.inspection_answers import HandedAnswer, ReviewAnswer
 from okng.interfaces.http.records import API, inspection_record, review_record
 
 router = APIRouter(prefix=API, tags=["reviews"])

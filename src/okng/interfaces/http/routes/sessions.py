@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 
 from okng.domain.errors import BadRequest
-from okng.interfaces.http.answers import SessionAnswer
 from okng.interfaces.http.bodies import NewPassword, NewSession
 from okng.interfaces.http.callers import Known, Served, device_cookie, session_of
 from okng.interfaces.http.cookies import address_of, drop_cookies, set_cookies
+from okng.interfaces.http.people_answers import SessionAnswer
 from okng.interfaces.http.records import API
 from okng.services.sign_in import SignedIn
 

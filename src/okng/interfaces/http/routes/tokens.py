@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from okng.domain.people import Token
-from okng.interfaces.http.answers import Listed, NewTokenAnswer, TokenAnswer
+from okng.interfaces.http.answers import Listed
 from okng.interfaces.http.bodies import SHORT_ID, NewToken
 from okng.interfaces.http.callers import Administrator, Served, SignedIn
+from okng.interfaces.http.people_answers import NewTokenAnswer, TokenAnswer
 from okng.interfaces.http.records import API
 
 router = APIRouter(prefix=API, tags=["tokens"])
