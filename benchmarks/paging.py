@@ -1,4 +1,4 @@
-"""How long a page of 50 inspections out of a million takes, filtered and sorted.
+"""How long pages take with a million inspections: lists, the queue of reviews, live, the charts.
 
 `python -m benchmarks.paging` measures SQLite; `--postgres URL` PostgreSQL as well, in a database
 of its own that is dropped afterwards.
@@ -21,16 +21,24 @@ from sqlalchemy import create_engine, make_url, text
 
 from okng.adapters.stores.sql.cursors import as_microseconds, write_cursor
 from okng.adapters.stores.sql.database import Database
+from okng.adapters.stores.sql.datasets import SqlDatasets
 from okng.adapters.stores.sql.identifiers import new_id
 from okng.adapters.stores.sql.inspection_pages import SqlInspectionPages
 from okng.adapters.stores.sql.inspection_rows import row_values
 from okng.adapters.stores.sql.inspections import SqlInspections
 from okng.adapters.stores.sql.kept_images import SqlKeptImages
+from okng.adapters.stores.sql.quality import SqlQuality
+from okng.adapters.stores.sql.review_queue import SqlReviewQueue
+from okng.adapters.stores.sql.reviews import SqlReviews
 from okng.adapters.stores.sql.schema import INSPECTION_INDEXES, InspectionRow
+from okng.adapters.stores.sql.watching import SqlWatching
 from okng.domain.inspection import Inspection, Timing
+from okng.domain.people import Principal, Right
 from okng.domain.record_ports import ImageKind, ImageRule
 from okng.domain.records import Context, InspectionFilter, InspectionRecord, Order
 from okng.domain.verdict import Verdict
+from okng.services.quality import Period, Quality
+from okng.services.review_queue import ReviewQueue
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 PRODUCTS = {"bottle": 0.7, "flange": 0.2, "screw": 0.09, "prototype": 0.01}
@@ -230,6 +238,46 @@ def questions(number: int) -> Iterator[tuple[str, InspectionFilter, Order, str |
     )
 
 
+def reviews(
+    database: Database, number: int
+) -> Iterator[tuple[str, Callable[[], Sequence[object]]]]:
+    """Yield what reviewing asks: the first items, the next one, and for whom there is nothing."""
+    now = BEGIN + timedelta(seconds=2 * number)
+    queue, who = SqlReviewQueue(database), Principal("anna", frozenset(Right))
+    asked = ReviewQueue(queue, SqlReviews(database), SqlDatasets(database), lambda: now)  # type: ignore[arg-type]
+    first = [record.id for record in asked.take("bottle", (), 4, who).items]
+    colleague = Principal("ben", frozenset(Right))
+    yield "review: the first four", lambda: asked.take("bottle", (), 4, who).items
+    yield "review: one more", lambda: asked.take("bottle", first, 1, who).items
+    yield "review: a colleague", lambda: asked.take("bottle", (), 4, colleague).items
+    yield "review: rare product", lambda: asked.take("prototype", (), 4, who).items
+    yield "review: none left", lambda: asked.take("none", (), 4, who).items
+
+
+def charts(database: Database, number: int) -> Iterator[tuple[str, Callable[[], Sequence[object]]]]:
+    """Yield what the charts and the live page ask, over all there is as well."""
+    now, who = BEGIN + timedelta(seconds=2 * number), Principal("anna", frozenset(Right))
+    quality, watching = Quality(SqlQuality(database)), SqlWatching(database)
+    for product in ("bottle", None):
+        for period, back in (
+            (Period.HOUR, timedelta(hours=47)),
+            (Period.DAY, timedelta(days=29)),
+            (Period.WEEK, timedelta(weeks=25)),
+        ):
+            name = f"charts by {period}, {product or 'all products'}"
+            yield (
+                name,
+                lambda p=product, b=back, of=period: (
+                    quality.report(  # type: ignore[misc]
+                        p, now - b, now, of, who
+                    ).periods
+                ),
+            )
+    shift = now - timedelta(hours=8)
+    yield "live: a shift", lambda: list(watching.counts("bottle", None, shift))
+    yield "live: a station's shift", lambda: list(watching.counts("bottle", "st-bottle", shift))
+
+
 def old_thumbnails(number: int) -> ImageRule:
     verdicts = frozenset({Verdict.OK, Verdict.REVIEW})
     return ImageRule(ImageKind.THUMBNAIL, verdicts, BEGIN + timedelta(seconds=number))
@@ -280,6 +328,8 @@ def measure(database: Database, number: int) -> bool:
         ("parts of a product", lambda: pages.parts("screw").items),
         ("parts of a lot", lambda: pages.parts("bottle", "L3").items),
         ("images to remove", lambda: SqlKeptImages(database).removable(old_thumbnails(number), 50)),
+        *reviews(database, number),
+        *charts(database, number),
     ]
     worst = 0.0
     for name, call in calls:

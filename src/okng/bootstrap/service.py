@@ -129,9 +129,11 @@ class Service:
     def start(self) -> str | None:
         """Begin to train and to tidy up; return the first administrator's one-time password.
 
-        None where there are people already.
+        None where there are people already. What the service's end interrupted begins anew.
         """
         first = self.people.first_start(utc_now())
+        for interrupted in (self.checkups, self.evaluations, self.sample_scores):
+            interrupted.resume()
         self.runner.start()
         every = self.settings.retention_interval_s
         if self.settings.anchor_file is not None:

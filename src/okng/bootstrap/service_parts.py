@@ -121,7 +121,15 @@ def build_checkups(
         return examine_dataset(dataset, Wish(), settings, progress=progress).diagnosis
 
     kept = ResultFolder(settings.home / "checkups", frozenset({"diagnosis", "paths"}))
-    return Checkups(datasets, kept, examine, load_within(settings), database.session, audit)
+    return Checkups(
+        datasets,
+        kept,
+        examine,
+        load_within(settings),
+        database.session,
+        audit,
+        _unfinished(settings, "checkups"),
+    )
 
 
 def build_sample_scores(
@@ -137,8 +145,21 @@ def build_sample_scores(
         return Judging(dataset, lambda path: read(path, settings.max_pixels), inspector.inspect)
 
     kept = ResultFolder(settings.home / "scores", PARTS)
-    show = load_within(settings)
-    return SampleScores(datasets, registry, kept, begin, show, database.session, audit)
+    return SampleScores(
+        datasets,
+        registry,
+        kept,
+        begin,
+        load_within(settings),
+        database.session,
+        audit,
+        _unfinished(settings, "scores"),
+    )
+
+
+def _unfinished(settings: Settings, kind: str) -> ResultFolder:
+    """Return notes of what was begun and is not done."""
+    return ResultFolder(settings.home / "unfinished" / kind, frozenset({"facts", "attempts"}))
 
 
 def load_within(settings: Settings) -> LoadWithin:
@@ -169,7 +190,14 @@ def build_evaluations(
 
     kept = EvaluationFolder(settings.home / "evaluations")
     return Evaluations(
-        registry, datasets, kept, measure, load_within(settings), database.session, audit
+        registry,
+        datasets,
+        kept,
+        measure,
+        load_within(settings),
+        database.session,
+        audit,
+        _unfinished(settings, "evaluations"),
     )
 
 

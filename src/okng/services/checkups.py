@@ -14,7 +14,7 @@ from okng.domain.people import Principal, Right
 from okng.domain.people_ports import AuditLog, Transactions
 from okng.domain.ports import Progress
 from okng.domain.records import DatasetRecord, JobState
-from okng.services.one_at_a_time import OneAtATime
+from okng.services.one_at_a_time import OneAtATime, Unfinished
 
 MOST_CASES = 200
 """Of a finding, that are told; `more` says how many there are besides."""
@@ -63,7 +63,7 @@ class CheckupRecord:
 class Checkups:
     """Starts check-ups, says how far they are, and shows the images that they speak of.
 
-    `examine` makes one. What runs when the service ends is not kept: it is started again.
+    `examine` makes one. What waits or runs when the service ends begins anew by `resume`.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Checkups:
         load: LoadWithin,
         transactions: Transactions,
         audit: AuditLog,
+        unfinished: Unfinished,
     ) -> None:
         self._datasets = datasets
         self._store = store
@@ -81,7 +82,7 @@ class Checkups:
         self._load = load
         self._transactions = transactions
         self._audit = audit
-        self._work = OneAtATime("checkup")
+        self._work = OneAtATime("checkup", unfinished)
 
     def start(self, dataset_id: str, by: Principal) -> CheckupRecord:
         """Begin a check-up, or return the one that waits or runs already.
@@ -92,16 +93,18 @@ class Checkups:
         """
         by.require(Right.TEACH)
         record = self._datasets.get(dataset_id, by)
-        dataset = self._datasets.read(record)
+        self._datasets.read(record)
         going = self._work.of(dataset_id)
         if going is None or not going.is_open:
             with self._transactions():
                 self._audit.append(by.name, "dataset.checkup", dataset_id, {"name": record.name})
+        facts = {"dataset_id": dataset_id, "actor": by.name}
+        begun = self._work.start(dataset_id, facts, self._made_of(facts))
+        return CheckupRecord(dataset_id, **vars(begun))
 
-        def work(progress: Progress) -> None:
-            self._store.put(dataset_id, told(self._examine(dataset, progress)))
-
-        return CheckupRecord(dataset_id, **vars(self._work.start(dataset_id, work)))
+    def resume(self) -> None:
+        """Begin anew what the service's end interrupted."""
+        self._work.resume(self._made_of)
 
     def get(self, dataset_id: str, by: Principal) -> CheckupRecord:
         """Return how far a dataset's check-up is, with the newest diagnosis.
@@ -135,6 +138,16 @@ class Checkups:
         if not 0 <= number < len(paths):
             raise NotFound(f"the check-up of {record.name} shows no image {number}")
         return thumbnail_jpeg(self._load(Path(paths[number]), within), PICTURE_PX)
+
+    def _made_of(self, facts: Mapping[str, str]) -> Callable[[Progress], None]:
+        """Return the work that somebody was allowed to ask for."""
+        dataset_id, by = facts["dataset_id"], Principal(facts["actor"], frozenset({Right.READ}))
+
+        def work(progress: Progress) -> None:
+            dataset = self._datasets.read(self._datasets.get(dataset_id, by))
+            self._store.put(dataset_id, told(self._examine(dataset, progress)))
+
+        return work
 
     def close(self) -> None:
         """Leave what runs and what waits."""

@@ -1,27 +1,22 @@
 """Evaluations of the service's models: started by people, one at a time, kept with their report."""
 
-import logging
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from okng.algorithms.pictures import thumbnail_jpeg
 from okng.domain.arrays import Pixels
-from okng.domain.errors import NotFound, OkngError
+from okng.domain.errors import NotFound
 from okng.domain.model import ModelEntry
 from okng.domain.people import Principal, Right
 from okng.domain.people_ports import AuditLog, Transactions
 from okng.domain.ports import Progress
 from okng.domain.records import DatasetRecord, JobState
 from okng.services.checkups import LoadWithin
+from okng.services.one_at_a_time import Going, OneAtATime, Unfinished
 
 PICTURE_PX = 640
-
-_log = logging.getLogger(__name__)
-_Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -76,15 +71,11 @@ class EvaluationRecord:
     result: Mapping[str, Any] | None = None
 
 
-class _Closing(Exception):
-    """The service ends: leave the evaluation."""
-
-
 class Evaluations:
-    """Measures models on the test images of datasets; what runs when the service ends is lost.
+    """Measures models on the test images of datasets.
 
     `measure` does it, given the model's name, the dataset's place and the folder that nothing of
-    it may lead out of.
+    it may lead out of. What waits or runs when the service ends begins anew by `resume`.
     """
 
     def __init__(
@@ -96,6 +87,7 @@ class Evaluations:
         load: LoadWithin,
         transactions: Transactions,
         audit: AuditLog,
+        unfinished: Unfinished,
     ) -> None:
         self._models = models
         self._datasets = datasets
@@ -104,10 +96,7 @@ class Evaluations:
         self._load = load
         self._transactions = transactions
         self._audit = audit
-        self._lock = threading.Lock()
-        self._going: dict[_Key, EvaluationRecord] = {}
-        self._closing = threading.Event()
-        self._worker = ThreadPoolExecutor(1, "okng-evaluation")
+        self._work = OneAtATime("evaluation", unfinished)
 
     def start(self, model: str, dataset_id: str, by: Principal) -> EvaluationRecord:
         """Begin an evaluation, or return the one that waits or runs already.
@@ -117,18 +106,19 @@ class Evaluations:
         """
         by.require(Right.TEACH)
         name = self._models.entry(model).name
-        place, within = self._datasets.place(self._datasets.get(dataset_id, by))
-        key = name, dataset_id
-        with self._lock:
-            going = self._going.get(key)
-            if going is not None and going.state in (JobState.QUEUED, JobState.RUNNING):
-                return going
-            queued = EvaluationRecord(name, dataset_id, JobState.QUEUED)
-            self._going[key] = queued
-        with self._transactions():
-            self._audit.append(by.name, "model.evaluate", name, {"dataset": dataset_id})
-        self._worker.submit(self._run, key, place, within)
-        return queued
+        self._datasets.place(self._datasets.get(dataset_id, by))
+        key = _key(name, dataset_id)
+        going = self._work.of(key)
+        if going is None or not going.is_open:
+            with self._transactions():
+                self._audit.append(by.name, "model.evaluate", name, {"dataset": dataset_id})
+        facts = {"model": name, "dataset_id": dataset_id, "actor": by.name}
+        begun = self._work.start(key, facts, self._made_of(facts))
+        return _record(name, dataset_id, begun, None)
+
+    def resume(self) -> None:
+        """Begin anew what the service's end interrupted."""
+        self._work.resume(self._made_of)
 
     def get(self, model: str, dataset_id: str, by: Principal) -> EvaluationRecord:
         """Return how far an evaluation is, with the newest result.
@@ -139,12 +129,9 @@ class Evaluations:
         by.require(Right.READ)
         self._models.entry(model)
         self._datasets.get(dataset_id, by)
-        with self._lock:
-            going = self._going.get((model, dataset_id))
+        going = self._work.of(_key(model, dataset_id))
         kept = self._store.result(model, dataset_id)
-        state = None if kept is None else JobState.DONE
-        found = going or EvaluationRecord(model, dataset_id, state)
-        return replace(found, result=None if kept is None else kept["result"])
+        return _record(model, dataset_id, going, kept)
 
     def page(self, model: str, dataset_id: str, by: Principal) -> bytes:
         """Return the newest report, HTML that needs nothing else.
@@ -180,30 +167,31 @@ class Evaluations:
 
     def close(self) -> None:
         """Leave what runs and what waits."""
-        self._closing.set()
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._work.close()
 
-    def _run(self, key: _Key, place: Path, within: Path) -> None:
-        def progress(stage: str, done: int, total: int) -> None:
-            del stage  # there is but one
-            if self._closing.is_set():
-                raise _Closing
-            self._say(key, JobState.RUNNING, done=done, total=total)
+    def _made_of(self, facts: Mapping[str, str]) -> Callable[[Progress], None]:
+        """Return the work that somebody was allowed to ask for."""
+        model, dataset_id = facts["model"], facts["dataset_id"]
+        by = Principal(facts["actor"], frozenset({Right.READ}))
 
-        self._say(key, JobState.RUNNING)
-        try:
-            self._store.put(*key, self._measure(key[0], place, within, progress))
-        except _Closing:
-            return
-        except (OkngError, OSError, MemoryError) as error:
-            self._say(key, JobState.FAILED, error=str(error) or "not enough memory")
-        except BaseException:
-            self._say(key, JobState.FAILED, error="a fault in okng: see the service's log")
-            _log.exception("evaluation of %s on %s", *key)
-            raise
-        else:
-            self._say(key, JobState.DONE)
+        def work(progress: Progress) -> None:
+            place, within = self._datasets.place(self._datasets.get(dataset_id, by))
+            self._store.put(model, dataset_id, self._measure(model, place, within, progress))
 
-    def _say(self, key: _Key, state: JobState, **facts: Any) -> None:
-        with self._lock:
-            self._going[key] = EvaluationRecord(*key, state, **facts)
+        return work
+
+
+def _key(model: str, dataset_id: str) -> str:
+    return f"{model}@{dataset_id}"
+
+
+def _record(
+    model: str, dataset_id: str, going: Going | None, kept: Mapping[str, Any] | None
+) -> EvaluationRecord:
+    result = None if kept is None else kept["result"]
+    if going is None:
+        state = None if kept is None else JobState.DONE
+        return EvaluationRecord(model, dataset_id, state, result=result)
+    return EvaluationRecord(
+        model, dataset_id, going.state, going.done, going.total, going.error, result
+    )

@@ -16,7 +16,7 @@ from okng.domain.people_ports import AuditLog, Transactions
 from okng.domain.ports import Progress
 from okng.domain.records import DatasetRecord, JobState
 from okng.services.checkups import LoadWithin
-from okng.services.one_at_a_time import OneAtATime
+from okng.services.one_at_a_time import OneAtATime, Unfinished
 
 MOST = 4000
 """Images that are scored; of more, as many from all over the list."""
@@ -107,6 +107,7 @@ class SampleScores:
         load: LoadWithin,
         transactions: Transactions,
         audit: AuditLog,
+        unfinished: Unfinished,
     ) -> None:
         self._datasets = datasets
         self._models = models
@@ -115,7 +116,7 @@ class SampleScores:
         self._load = load
         self._transactions = transactions
         self._audit = audit
-        self._work = OneAtATime("scoring")
+        self._work = OneAtATime("scoring", unfinished)
 
     def start(self, product: str, version: int, by: Principal) -> Scoring:
         """Begin a scoring, or return the one that waits or runs already.
@@ -132,20 +133,18 @@ class SampleScores:
                 "test/good and in test/<name of the defect>"
             )
         key, model = manifest.calibration.graph_sha256, f"{product}-{version}"
-        place, within = self._datasets.place(record)
+        self._datasets.place(record)
         going = self._work.of(key)
         if going is None or not going.is_open:
             with self._transactions():
                 self._audit.append(by.name, "model.score", model, {"dataset": record.id})
-
-        def work(progress: Progress) -> None:
-            learned = frozenset(manifest.data.digests)
-            found = score_samples(self._begin(model, place, within), learned, progress)
-            facts = {"dataset_id": record.id, "dataset": record.name}
-            self._store.put(key, facts | found)
-
-        self._work.start(key, work)
+        facts = {"model": model, "dataset_id": record.id, "actor": by.name}
+        self._work.start(key, facts, self._made_of(facts))
         return self.of(product, version, by)
+
+    def resume(self) -> None:
+        """Begin anew what the service's end interrupted."""
+        self._work.resume(self._made_of)
 
     def of(self, product: str, version: int, by: Principal) -> Scoring:
         """Return how far the scoring is, with what the last one found.
@@ -187,6 +186,21 @@ class SampleScores:
     def close(self) -> None:
         """Leave what runs and what waits."""
         self._work.close()
+
+    def _made_of(self, asked: Mapping[str, str]) -> Callable[[Progress], None]:
+        """Return the work that somebody was allowed to ask for."""
+        model, by = asked["model"], Principal(asked["actor"], frozenset({Right.READ}))
+
+        def work(progress: Progress) -> None:
+            manifest = self._models.manifest(model)
+            record = self._datasets.get(asked["dataset_id"], by)
+            place, within = self._datasets.place(record)
+            learned = frozenset(manifest.data.digests)
+            found = score_samples(self._begin(model, place, within), learned, progress)
+            facts = {"dataset_id": record.id, "dataset": record.name}
+            self._store.put(manifest.calibration.graph_sha256, facts | found)
+
+        return work
 
     def _manifest(self, product: str, version: int) -> Manifest:
         return self._models.manifest(f"{product}-{version}")

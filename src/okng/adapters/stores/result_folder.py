@@ -31,5 +31,15 @@ class ResultFolder:
             return None
         return content if isinstance(content, dict) and self._parts <= set(content) else None
 
+    def remove(self, name: str) -> None:
+        """Forget a result; that there is none is as well."""
+        self._file(name).unlink(missing_ok=True)
+
+    def all(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return every whole result by its name, the oldest first."""
+        files = [(path.stat().st_mtime_ns, path.stem) for path in self._folder.glob("*.json")]
+        found = {name: self.get(name) for _, name in sorted(files)}
+        return {name: content for name, content in found.items() if content is not None}
+
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.json"
