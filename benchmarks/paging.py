@@ -27,6 +27,7 @@ from okng.adapters.stores.sql.inspection_pages import SqlInspectionPages
 from okng.adapters.stores.sql.inspection_rows import row_values
 from okng.adapters.stores.sql.inspections import SqlInspections
 from okng.adapters.stores.sql.kept_images import SqlKeptImages
+from okng.adapters.stores.sql.migrations.versions.v0004_hours import HOURS
 from okng.adapters.stores.sql.quality import SqlQuality
 from okng.adapters.stores.sql.review_queue import SqlReviewQueue
 from okng.adapters.stores.sql.reviews import SqlReviews
@@ -126,8 +127,12 @@ def fill(database: Database, number: int) -> None:
     parts = """INSERT INTO parts
         SELECT product, part_id, max(lot), max(verdict), count(*), min(at), max(at)
         FROM inspections GROUP BY product, part_id"""
+    hours = f"""INSERT INTO inspection_hours
+        SELECT product, {HOURS[database.dialect]}, verdict, count(*)
+        FROM inspections GROUP BY 1, 2, 3"""
     with database.session() as session:
         session.execute(text(parts))
+        session.execute(text(hours))
         if database.dialect == "postgresql":  # as its autovacuum does by itself
             session.execute(text("ANALYZE"))
 

@@ -90,6 +90,28 @@ def test_promotion(house: House) -> None:
     }
 
 
+def test_what_inspects_goes_on_until_somebody_promotes(house: House) -> None:
+    """Without a champion the newest becomes it; one that is there, or nothing, stays."""
+    house.models.keep_champion("none", ENGINEER)
+    assert house.actions == []
+    house.models.keep_champion("bottle", ENGINEER, besides="bottle-3")
+    assert house.models.aliases("bottle", ENGINEER) == {"champion": "bottle-2"}
+    house.models.keep_champion("bottle", ENGINEER)
+    assert house.actions == [("model.promote", "bottle-2")]
+
+
+def test_a_model_from_outside_does_not_inspect_at_once(house: House, tmp_path: Path) -> None:
+    """An imported or restored model is the newest, but what inspected before goes on."""
+    archive = tmp_path / "other.okng"
+    house.store.add("jar", lambda version: tiny_model("jar", version, gain=2.0))
+    archive.write_bytes(house.models.archive("jar", 1, ENGINEER))
+    house.models.take_in(archive, "cap", None, ENGINEER)
+    assert house.models.aliases("cap", ENGINEER) == {"champion": "cap-1"}
+    house.models.delete("bottle", 3, ENGINEER)
+    house.models.restore("bottle", 3, ENGINEER)
+    assert house.models.aliases("bottle", ENGINEER) == {"champion": "bottle-2"}
+
+
 def test_no_champion_that_cannot_be_loaded(house: House) -> None:
     """Promotion of a model that no worker can load is refused; the old champion stays."""
     house.models.promote("bottle", "champion", "bottle-1", ENGINEER)

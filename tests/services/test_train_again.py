@@ -44,20 +44,14 @@ class House:
         self.started: tuple[object, ...] = ()
         self.record = DatasetRecord("d", "part", "first", str(folder), "", {}, NOW, "eve")
         self.manifested = SimpleNamespace(version=1)
-        self.named: dict[str, str] = {}
         self.service = TrainAgain(
             SimpleNamespace(of=lambda product: iter(self.labels)),
             self, self,
             SimpleNamespace(manifest=lambda reference: self.manifested),
-            SimpleNamespace(aliases=lambda product, by: self.named, promote=self.promote),
             SimpleNamespace(page=None),
             lambda dataset_id, samples: write_dataset(home, dataset_id, samples),
             lambda: "new", lambda: NOW,
         )  # fmt: skip
-
-    def promote(self, product, alias, model, by):
-        self.named[alias] = model
-        return model
 
     def get(self, dataset_id, by):
         return self.record
@@ -108,7 +102,6 @@ def test_files_are_linked(house: House) -> None:
     house.labels = [labelled(png(np.full((16, 16, 3), 9, np.uint8)), Verdict.OK, "good")]
     house.service.start("part", "d", ENGINEER)
     before = {one.path.stat().st_ino for one in house.dataset.samples}
-    assert house.named == {"champion": "part-1"}  # the candidate must not inspect by being newest
     assert before <= {one.path.stat().st_ino for one in house.written.samples}
 
 

@@ -149,6 +149,7 @@ class House:
     def __init__(self, folder: Path, play: Callable[[TrainingListener], str | None]) -> None:
         self.jobs, self.audit, self.compute = Jobs(), Audit(), Script(play)
         self.trained: list[str] = []
+        self.kept: list[str] = []
         self.datasets = Datasets()
         for product in ("cap", "lid"):
             self.datasets[product] = DatasetRecord(
@@ -165,6 +166,7 @@ class House:
             lambda: f"job-{next(numbers)}",
             lambda: NOW,
             lambda: self.runner.wake(),
+            lambda product, by: self.kept.append(product),
         )
 
     def new_runner(self) -> TrainingRunner:
@@ -221,6 +223,7 @@ def test_a_training_from_start_to_end(open_house: Callable[..., House], tmp_path
 
     house = open_house(play)
     job = house.service.start("cap", "cap", {"size": [64, 64], "seed": 3}, ENGINEER)
+    assert house.kept == ["cap"]  # the new model does not inspect by being the newest
     assert (job.state, job.actor) == (JobState.QUEUED, "eva")
     ended = house.ended(job)
     assert (ended.state, ended.model, ended.attempts) == (JobState.DONE, "cap-1", 1)

@@ -136,11 +136,27 @@ def test_a_model_is_measured_in_the_page(visit, twice, check_axe):
         page.get_by_text("image is judged differently")
     ).wait_for()
     assert page.locator("#images tbody tr").count() == 4
+    name = page.locator("#images button").last.inner_text()
     page.locator("#images button").last.click()
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.pair img')].every(i => i.naturalWidth === 64)"
-    )
+    page.get_by_role("heading", name=name).wait_for()
     check_axe(page)
+    views = page.locator(".pair canvas")
+    before = [shown(view) for view in views.all()]
+    views.last.focus()
+    for key in ("+", "+", "+", "ArrowLeft"):  # what is looked at in one is looked at in both
+        page.keyboard.press(key)
+    after = [shown(view) for view in views.all()]
+    assert all(a != b for a, b in zip(after, before, strict=True))
+    page.get_by_role("button", name="Whole picture").click()
+    assert [shown(view) for view in views.all()] == before
+
+
+def shown(view):
+    """Return what a canvas shows, as a data URL, once it was drawn."""
+    return view.evaluate("""async canvas => {
+        await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        return canvas.toDataURL();
+    }""")
 
 
 def test_a_checkup_in_pictures(visit, twice, parts, site, check_axe):

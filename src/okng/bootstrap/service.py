@@ -218,7 +218,8 @@ def _assemble(
     registry, audit, people, session = on.registry, on.audit, on.people, database.session
     datasets = on.intake.datasets
     runner = build_runner(settings, database, audit, datasets, on.changed)
-    jobs, models, live = build_jobs(on, runner), build_models(on), build_live(on)
+    models, live = build_models(on), build_live(on)
+    jobs = build_jobs(on, runner, models)
     search = InspectionSearch(on.inspections, on.pages, on.contents, audit)
     scored = build_sample_scores(settings, database, audit, datasets, registry)
     labels = Labels(on.pages, on.reviews, on.contents, audit)
@@ -251,9 +252,7 @@ def _assemble(
         checkups=build_checkups(settings, database, audit, datasets),
         evaluations=build_evaluations(settings, database, audit, registry, datasets),
         jobs=jobs,
-        train_again=TrainAgain(
-            labels, datasets, jobs, registry, models, search, write, new_id, utc_now
-        ),
+        train_again=TrainAgain(labels, datasets, jobs, registry, search, write, new_id, utc_now),
         tier_times=build_tier_times(settings),
         people=people.people,
         sign_in=people.sign_in,

@@ -101,7 +101,7 @@ def build_models(on: Ground) -> Models:
     )
 
 
-def build_jobs(on: Ground, runner: TrainingRunner) -> TrainingJobs:
+def build_jobs(on: Ground, runner: TrainingRunner, models: Models) -> TrainingJobs:
     database = on.database
     return TrainingJobs(
         Jobs(database),
@@ -112,6 +112,7 @@ def build_jobs(on: Ground, runner: TrainingRunner) -> TrainingJobs:
         new_id,
         utc_now,
         runner.wake,
+        models.keep_champion,
     )
 
 

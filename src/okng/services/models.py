@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from okng.domain.calibration import Calibration
-from okng.domain.errors import BadRequest, Conflict
+from okng.domain.errors import BadRequest, Conflict, OkngError
 from okng.domain.model import CHAMPION, Manifest, Model, ModelEntry
 from okng.domain.people import Principal, Right
 from okng.domain.people_ports import AuditLog, Transactions
@@ -145,6 +145,8 @@ class Models:
         manifest = taken.model.manifest
         details = {"original": taken.original, "graph": manifest.calibration.graph_sha256}
         self._audit.append(by.name, "model.import", taken.model.name, details)
+        if taken.added:
+            self.keep_champion(manifest.product, by, besides=taken.model.name)
         self._changed(manifest.product)
         return taken
 
@@ -178,6 +180,7 @@ class Models:
         """
         by.require(Right.TEACH)
         name = f"{product}-{version}"
+        self.keep_champion(product, by)
         with self._transactions():
             self._audit.append(by.name, "model.restore", name, {})
             self._registry.bring_back(name)
@@ -215,6 +218,20 @@ class Models:
             self._registry.promote(name, alias)
         self._changed(product)
         return name
+
+    def keep_champion(self, product: str, by: Principal, besides: str | None = None) -> None:
+        """Let the model go on inspecting that does so now: without a champion the newest would.
+
+        `besides` is a model that has just come.
+        """
+        if CHAMPION in self.aliases(product, by):
+            return
+        names = [name for name in self._registry.names(product) if name != besides]
+        try:
+            if names:
+                self.promote(product, CHAMPION, names[0], by)
+        except OkngError:
+            return  # it cannot be loaded, so that nothing inspects now
 
     def roll_back(self, product: str, alias: str, by: Principal) -> str:
         """Let `alias` name the model that it named before; return the model's name.

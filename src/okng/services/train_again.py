@@ -13,7 +13,7 @@ from okng.algorithms.masks import load_mask
 from okng.algorithms.pictures import mask_picture
 from okng.domain.dataset import Dataset, NewSample, Sample, Split
 from okng.domain.errors import BadRequest, Conflict, OkngError
-from okng.domain.model import CHAMPION, Manifest
+from okng.domain.model import Manifest
 from okng.domain.people import Principal, Right
 from okng.domain.records import (
     DatasetRecord,
@@ -74,14 +74,6 @@ class Manifests(Protocol):
     def manifest(self, reference: str) -> Manifest: ...
 
 
-class Aliases(Protocol):
-    """Knows and moves what aliases name."""
-
-    def aliases(self, product: str, by: Principal) -> Mapping[str, str]: ...
-
-    def promote(self, product: str, alias: str, model: str, by: Principal) -> str: ...
-
-
 class Search(Protocol):
     """Finds inspections."""
 
@@ -113,7 +105,6 @@ class TrainAgain:
         datasets: KnownDatasets,
         jobs: Jobs,
         models: Manifests,
-        aliases: Aliases,
         search: Search,
         write: Callable[[str, Iterable[NewSample]], Path],
         new_id: Callable[[], str],
@@ -123,7 +114,6 @@ class TrainAgain:
         self._datasets = datasets
         self._jobs = jobs
         self._models = models
-        self._aliases = aliases
         self._search = search
         self._write = write
         self._new_id = new_id
@@ -155,22 +145,12 @@ class TrainAgain:
         if not any(True for _ in self._labels.of(product)):
             raise Conflict(f"no kept image of {product} was reviewed: review some first")
         options = self._options(product, by)
-        self._keep_champion(product, by)
         dataset = self._datasets.read(record)
         place = self._write(self._new_id(), self._samples(product, dataset))
         ending = f" + reviews {self._clock():%Y-%m-%d %H:%M:%S}"
         name = record.name[: LONGEST_NAME - len(ending)] + ending
         extended = self._datasets.adopt(product, name, place, by)
         return self._jobs.start(product, extended.id, options, by)
-
-    def _keep_champion(self, product: str, by: Principal) -> None:
-        """Let the model go on inspecting that does so now: without a champion the newest would."""
-        try:
-            name = f"{product}-{self._models.manifest(product).version}"
-        except OkngError:
-            return  # there is no model yet
-        if CHAMPION not in self._aliases.aliases(product, by):
-            self._aliases.promote(product, CHAMPION, name, by)
 
     def _options(self, product: str, by: Principal) -> Mapping[str, object]:
         """Return how the model was trained that inspects: by its job, else by its manifest."""

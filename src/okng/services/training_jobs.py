@@ -46,7 +46,11 @@ class DatasetFinder(Protocol):
 
 
 class TrainingJobs:
-    """The trainings of the service; `wake` tells whoever runs them that something has changed."""
+    """The trainings of the service; `wake` tells whoever runs them that something has changed.
+
+    `keep_champion` lets the model that inspects now go on doing so: a new one waits until somebody
+    promotes it.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class TrainingJobs:
         new_id: Callable[[], str],
         clock: Callable[[], datetime],
         wake: Callable[[], None],
+        keep_champion: Callable[[str, Principal], None],
     ) -> None:
         self._jobs = jobs
         self._logs = logs
@@ -67,6 +72,7 @@ class TrainingJobs:
         self._new_id = new_id
         self._clock = clock
         self._wake = wake
+        self._keep_champion = keep_champion
 
     def start(
         self,
@@ -100,6 +106,7 @@ class TrainingJobs:
             actor=by.name,
             created=self._clock(),
         )
+        self._keep_champion(product, by)
         with self._transactions():
             kept = self._jobs.add(job)
             told = {name: value for name, value in chosen.items() if name != "mask_png"}

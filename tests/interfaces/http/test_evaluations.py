@@ -1,8 +1,18 @@
 """Evaluations of models and the tiers' times over HTTP."""
 
+import shutil
+import threading
 import time
 
 import pytest
+
+from okng.adapters.security.passwords import Argon2Passwords
+from okng.bootstrap.service import build_service
+from okng.domain.people import Principal, Right
+from okng.settings import Settings
+
+ADMIN = Principal("admin", frozenset(Right))
+CHEAP = Argon2Passwords(rounds=1, memory_kib=64)
 
 PLACE = "/products/flange/models/1/evaluations"
 
@@ -91,3 +101,30 @@ def test_a_mask_goes_with_a_training_untold(running, dataset):
     assert all(
         "mask_png" not in job["options"] for job in running.ask("GET", "/jobs").json()["items"]
     )
+
+
+def test_an_evaluation_goes_on_after_a_restart(trained, tmp_path):
+    """What the service's end interrupted is done by the next one, with nobody asking again."""
+    home = tmp_path / "home"
+    shutil.copytree(trained / "home" / "models", home / "models")
+    settings = Settings(home=home, dataset_roots=(trained / "parts",))
+    first = build_service(settings, CHEAP)
+    first.start()
+    folder = str(trained / "parts" / "flange")
+    dataset = first.datasets.register("flange", "measured", folder, ADMIN).id
+    busy = threading.Event()
+    first.evaluations._work._worker.submit(busy.wait)  # the evaluation waits
+    first.evaluations.start("flange-1", dataset, ADMIN)
+    threading.Timer(0.2, busy.set).start()
+    first.close()
+    second = build_service(settings, CHEAP)
+    try:
+        second.start()
+        until = time.monotonic() + 60
+        while (known := second.evaluations.get("flange-1", dataset, ADMIN)).state != "done":
+            assert known.state in ("queued", "running"), known
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert known.result is not None
+    finally:
+        second.close()

@@ -1,7 +1,10 @@
 """Counts by period, in both databases, against what was put in."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
 
 from okng.adapters.stores.sql.database import Database
 from okng.adapters.stores.sql.identifiers import new_id
@@ -55,3 +58,53 @@ def test_counts(database: Database, make_record: Make) -> None:
     }  # fmt: skip
     assert quality.defects("part", *span) == {"crack": 2, "dent": 1, None: 1}
     assert quality.defects(None, *span)["elsewhere"] == 1
+
+
+def test_hours_that_have_begun_count(database: Database, make_record: Make) -> None:
+    """Whole hours and what has begun of the last one add up, whatever `since` and `until` are."""
+    inspections = SqlInspections(database)
+    quarters = [BEGIN + timedelta(minutes=15 * i) for i in range(20)]
+    for at in quarters:
+        inspections.add(make_record(id=new_id(), at=at, verdict=OK, product="part"))
+    quality = SqlQuality(database)
+    hour = timedelta(hours=1)
+    for since, until, length in (
+        (BEGIN, BEGIN + 3 * hour + timedelta(minutes=20), hour),
+        (BEGIN, BEGIN + 5 * hour, 2 * hour),
+        (BEGIN + hour, BEGIN + hour + timedelta(minutes=20), hour),
+        (BEGIN + timedelta(minutes=10), BEGIN + 3 * hour, hour),
+        (BEGIN, BEGIN + 2 * hour, timedelta(minutes=30)),
+    ):
+        for product in ("part", None):
+            counts = quality.verdicts(product, since, until, length)
+            wanted = Counter((at - since) // length for at in quarters if since <= at < until)
+            assert {one.period: one.count for one in counts} == wanted
+            assert {one.verdict for one in counts} == {OK}
+
+
+def test_what_comes_twice_counts_once(database: Database, make_record: Make) -> None:
+    """A retry with the same key is no second inspection in the charts either."""
+    inspections = SqlInspections(database)
+    for _ in range(2):
+        inspections.add(make_record(id=new_id(), at=BEGIN, verdict=NG, product="part", key="k"))
+    found = SqlQuality(database).verdicts("part", BEGIN, BEGIN + DAY, DAY)
+    assert found == (VerdictCount(0, NG, 1),)
+
+
+def test_charts_of_inspections_from_before_the_sums(empty_url: str, make_record: Make) -> None:
+    """A database of an older okng counts the same after its migration."""
+    database = Database(empty_url)
+    database.migrate()
+    inspections = SqlInspections(database)
+    for minutes in (0, 59, 60, 1500):
+        at = BEGIN + timedelta(minutes=minutes)
+        inspections.add(make_record(id=new_id(), at=at, verdict=OK, product="part"))
+    quality, span = SqlQuality(database), (BEGIN, BEGIN + 2 * DAY)
+    before = quality.verdicts("part", *span, timedelta(hours=1))
+    with database.session() as session:
+        session.execute(text("DROP TABLE inspection_hours"))
+        session.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+    database.migrate()
+    assert set(quality.verdicts("part", *span, timedelta(hours=1))) == set(before)
+    assert sum(one.count for one in before) == 4
+    database.close()

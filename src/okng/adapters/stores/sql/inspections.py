@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from okng.adapters.stores.sql.database import Database
 from okng.adapters.stores.sql.group_commit import GroupCommit
+from okng.adapters.stores.sql.hour_rows import count_hours
 from okng.adapters.stores.sql.inspection_rows import record_of, row_values
 from okng.adapters.stores.sql.part_rows import update_parts
 from okng.adapters.stores.sql.schema import InspectionRow
@@ -45,7 +46,9 @@ class SqlInspections:
         try:
             with self._database.session() as session:
                 added = _insert(session, rows)
-                update_parts(session, (row for row in rows if row["id"] in added))
+                new = [row for row in rows if row["id"] in added]
+                count_hours(session, new)
+                update_parts(session, new)
                 return tuple(
                     record if record.id in added else _earlier(session, record)
                     for record in records

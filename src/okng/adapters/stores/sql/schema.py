@@ -102,7 +102,11 @@ INSPECTION_INDEXES = (
     *_walks(_I.model),
     _index("ix_inspections_part_id", _I.part_id, _I.at, _I.id, where="part_id IS NOT NULL"),
     _index("ix_inspections_lot", _I.lot, _I.at, _I.id, where="lot IS NOT NULL"),
-    _index("ix_inspections_reviewed", _I.at, _I.id, _I.product, _I.verdict, where="is_reviewed"),
+    _index(
+        "ix_inspections_reviewed",
+        *(_I.at, _I.id, _I.product, _I.verdict, _I.reviewed, _I.defect),
+        where="is_reviewed",
+    ),
     _index(
         "ix_inspections_queue",
         *(_I.verdict, _I.at, _I.id, _I.product),
@@ -141,6 +145,25 @@ PART_INDEXES = (
     _index("ix_parts_first_at", _P.first_at, _P.product, _P.part_id),
     _index("ix_parts_product_first_at", _P.product, _P.first_at, _P.part_id),
     _index("ix_parts_lot", _P.lot, _P.first_at, _P.product, _P.part_id, where="lot IS NOT NULL"),
+)
+
+
+class InspectionHourRow(Table):
+    """How many inspections an hour had, kept in step with them: charts add these up."""
+
+    __tablename__ = "inspection_hours"
+
+    product: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    verdict: Mapped[Verdict] = mapped_column(primary_key=True)
+    inspections: Mapped[int]
+
+
+INSPECTION_HOUR_INDEXES = (
+    Index(
+        "ix_inspection_hours_hour",
+        *(InspectionHourRow.hour, InspectionHourRow.verdict, InspectionHourRow.inspections),
+    ),
 )
 
 

@@ -185,7 +185,7 @@ def compare(request: Request, service: Served, caller: ReadingVisitor) -> Respon
         "compare",
         caller,
         choice=choice,
-        texts=("compare",),
+        texts=("compare", "viewer"),
         product=choice.chosen,
         models=whole,
         first=first,

@@ -43,7 +43,7 @@ def train_again(request: Request, service: Served, caller: TeachingVisitor) -> R
         "train_again",
         caller,
         choice=choice,
-        texts=("again", "training"),
+        texts=("again", "training", "viewer"),
         data={"champion": champion},
         datasets=[one for one in datasets if " + reviews " not in one.name] or datasets,
         champion=champion,

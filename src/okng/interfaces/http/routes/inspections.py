@@ -43,6 +43,7 @@ router = APIRouter(prefix=API, tags=["inspections"])
 
 _SMALL_BYTES = 64 << 10
 _THUMBNAIL_PX = 256
+_A_MODEL = Query(max_length=100, pattern=NAME, description="bottle-3")
 
 Include = Annotated[
     list[Literal["overlay", "map", "picture"]],
@@ -230,7 +231,7 @@ def inspect_again(
     service: Served,
     by: Reader,
     inspection_id: Id,
-    model: Annotated[str, Query(max_length=100, pattern=NAME, description="bottle-3")],
+    model: Annotated[str, _A_MODEL],
 ) -> Response:
     """Say what another model makes of a kept image; nothing is kept of it."""
     again = service.again.inspection(inspection_id, by, model)
@@ -244,9 +245,14 @@ def inspect_again(
     response_class=Response,
     responses={200: {"model": MapAnswer}},
 )
-def get_map(service: Served, by: Reader, inspection_id: Id) -> Response:
-    """Return the anomaly map of an inspection, by inspecting its image again; nothing is kept."""
-    again = service.again.inspection(inspection_id, by)
+def get_map(
+    service: Served, by: Reader, inspection_id: Id, model: Annotated[str | None, _A_MODEL] = None
+) -> Response:
+    """Return the anomaly map of an inspection, by inspecting its image again; nothing is kept.
+
+    `model` names another one than that which judged it.
+    """
+    again = service.again.inspection(inspection_id, by, model)
     prediction = again.prediction
     if prediction is None or again.image_width is None or again.image_height is None:
         raise NotFound("this inspection has no map")

@@ -1,12 +1,16 @@
 /** Two models side by side on the same images: figures, where they differ, and what each sees. */
 
-import { ask, attempt } from "./api.js";
+import { ask, askPatiently, attempt } from "./api.js";
 import { icon, make, the } from "./dom.js";
-import { ended, evaluationUrl, knownEvaluation, startEvaluation } from "./evaluating.js";
+import { ended, evaluationUrl, evaluationsOf, knownEvaluation, startEvaluation } from "./evaluating.js";
 import { may, pageData, percentText, scoreText, t } from "./page.js";
 import { badge } from "./verdicts.js";
+import { ViewerPair } from "./viewer_pair.js";
 
 const MOST_ROWS = 60;
+
+let pair = null;
+let asked = null; // the image that was chosen last
 
 const names = () => [the("first").value, the("second").value];
 
@@ -85,7 +89,7 @@ function showImages(models, dataset, results) {
   const same = both.filter(({ first, second }) => first.verdict === second.verdict);
   const shown = [...differ, ...same].slice(0, MOST_ROWS);
   const rows = shown.map(({ first, second }) => make("tr", {},
-    make("td", {}, make("button", { type: "button", class: "link pair-name", onclick: () => showPair(models, dataset, first, second) },
+    make("td", {}, make("button", { type: "button", class: "link pair-name", onclick: () => attempt(() => showPair(models, dataset, first, second)) },
       make("img", { src: evaluationUrl(models[0], dataset, `/images/${first.number}`), alt: "", loading: "lazy", width: 56, height: 56 }),
       make("span", {}, first.image))),
     make("td", {}, first.label === "good" ? t("compare.good") : first.label),
@@ -97,18 +101,21 @@ function showImages(models, dataset, results) {
       make("tbody", {}, rows))),
     both.length > shown.length ? make("p", { class: "small soft" }, t("compare.more", { count: both.length - shown.length })) : "");
   the("images").hidden = false;
-  if (shown.length > 0 && may("inspect")) showPair(models, dataset, shown[0].first, shown[0].second, false);
+  if (shown.length > 0 && may("inspect")) void attempt(() => showPair(models, dataset, shown[0].first, shown[0].second, false));
 }
 
 /** Show one image as each of the two sees it. */
-function showPair(models, dataset, first, second, moves = true) {
-  const figure = (model, one) => make("figure", {},
-    make("img", { src: evaluationUrl(model, dataset, `/images/${one.number}${may("inspect") ? "/overlay" : ""}`), alt: t("compare.seen_by", { model }) }),
-    make("figcaption", { class: "row" }, make("strong", {}, model), badge(one.verdict), make("span", { class: "soft" }, scoreText(one.score))));
-  the("pair").replaceChildren(
-    make("h2", { class: "break" }, first.image),
-    make("div", { class: "pair" }, figure(models[0], first), figure(models[1], second)));
+async function showPair(models, dataset, first, second, moves = true) {
+  asked = first;
+  const sides = await Promise.all([first, second].map(async (one, i) => {
+    const path = `${evaluationsOf(models[i])}/${dataset}/images/${one.number}${may("inspect") ? "/overlay" : ""}`;
+    const blob = await askPatiently("GET", path, { as: "blob" });
+    return { model: models[i], verdict: one.verdict, score: one.score, image: await createImageBitmap(blob) };
+  }));
+  if (asked !== first) return;
   the("pair").hidden = false;
+  pair ??= new ViewerPair(the("pair"), (model) => t("compare.seen_by", { model }));
+  pair.show(first.image, sides);
   if (moves) the("pair").scrollIntoView({ block: "nearest" });
 }
 

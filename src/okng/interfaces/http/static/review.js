@@ -132,13 +132,19 @@ function toggleHeat() {
   viewer.set({ showsHeat: !viewer.showsHeat });
 }
 
+/** Mark with a tool, from the keyboard: the cross is in the picture at once. */
+function mark(kind) {
+  marks.use(kind);
+  if (marks.kind !== null) viewer.canvas.focus();
+}
+
 const KEYS = {
   o: () => say("OK"),
   n: askDefect,
   u: undo,
   h: toggleHeat,
-  b: () => marks.use("box"),
-  p: () => marks.use("brush"),
+  b: () => mark("box"),
+  p: () => mark("brush"),
   ArrowRight: () => go(1),
   ArrowLeft: () => go(-1),
   Escape: () => marks.clear(),
@@ -147,6 +153,7 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target.closest("input:not([type=checkbox]), select, textarea")) return;
+  if (event.target === viewer.canvas && viewer.cross.wants(event)) return; // it draws a mark
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const act = KEYS[key];
   if (act === undefined) return;
@@ -164,8 +171,9 @@ marks.addEventListener("change", () => {
   the("brush-size").hidden = marks.kind !== "brush";
   the("mark-clear").hidden = marks.isEmpty;
 });
-the("mark-box").addEventListener("click", () => marks.use("box"));
-the("mark-brush").addEventListener("click", () => marks.use("brush"));
+for (const kind of ["box", "brush"]) {
+  the(`mark-${kind}`).addEventListener("click", (event) => (event.detail === 0 ? mark(kind) : marks.use(kind)));
+}
 the("mark-clear").addEventListener("click", () => marks.clear());
 the("brush-size").addEventListener("input", () => { marks.share = the("brush-size").value / 1000; });
 the("say-ok").addEventListener("click", () => say("OK"));

@@ -1,12 +1,13 @@
 /** The page before a training: where the model looks, how accurate and how fast it is to be. */
 
 import { ask, attempt, get, API } from "./api.js";
-import { icon, make, the } from "./dom.js";
+import { make, the } from "./dom.js";
 import { tell } from "./notices.js";
 import { pageData, t } from "./page.js";
 import { showTierTimes } from "./tier_times.js";
 import { ViewDrawing } from "./view_drawing.js";
 import { Viewer } from "./viewer.js";
+import { zoomButtons } from "./viewer_tools.js";
 
 const SIDES = ["x", "y", "width", "height"];
 const LONGEST_MASK = 700_000; // characters, as the service takes them
@@ -106,17 +107,13 @@ async function start() {
   location.assign(`/products/product?product=${encodeURIComponent(pageData.product)}`);
 }
 
-function zoomButton(name, act) {
-  return make("button", {
-    type: "button", class: "plain round", title: t(`viewer.${name}`), "aria-label": t(`viewer.${name}`), onclick: act,
-  }, icon(name));
-}
-
 for (const button of document.querySelectorAll("button[data-tool]")) {
-  button.addEventListener("click", () => chooseTool(button.dataset.tool));
+  button.addEventListener("click", (event) => {
+    chooseTool(button.dataset.tool);
+    if (event.detail === 0 && button.dataset.tool !== "look") viewer.canvas.focus(); // by key: to the cross
+  });
 }
-the("clear").after(zoomButton("minus", () => viewer.zoom(1 / 1.4)), zoomButton("fit", () => viewer.fit()),
-  zoomButton("plus", () => viewer.zoom(1.4)));
+the("clear").after(...zoomButtons(viewer));
 the("brush").addEventListener("input", () => { drawing.brushShare = (the("brush").value / 100) ** 2 * 1.2; });
 the("undo").addEventListener("click", () => drawing.undo());
 the("clear").addEventListener("click", () => drawing.clear());

@@ -2,10 +2,12 @@
 
 import { API, ask, askPatiently, attempt, get } from "./api.js";
 import { icon, make, the } from "./dom.js";
+import { decodeMap } from "./heatmap.js";
 import { tell } from "./notices.js";
 import { pageData, scoreText, t } from "./page.js";
 import { followTraining } from "./training.js";
 import { badge } from "./verdicts.js";
+import { ViewerPair } from "./viewer_pair.js";
 
 const product = encodeURIComponent(pageData.product);
 const form = the("start");
@@ -13,8 +15,9 @@ const button = form.querySelector("button");
 const remembered = new URLSearchParams(location.search).get("job");
 let told = null;
 let candidate = null;
+let pair = null;
 
-async function look() {
+async function overview() {
   told = await get(`/products/${product}/train-again`);
   const number = told.good + told.defective;
   the("told").textContent = number === 0 ? t("again.nothing")
@@ -46,6 +49,7 @@ async function compare() {
     const judged = await Promise.all(models.map((model) => askPatiently("GET", `/inspections/${one.id}/again?model=${encodeURIComponent(model)}`)));
     judged.forEach((by, i) => { right[i] += isRight(one.reviewed, by.verdict) ? 1 : 0; });
     rows.append(row(one, judged));
+    if (pair === null) void attempt(() => look(one, judged));
     the("compared").value = (number + 1) / told.compared.length;
     count(models, right, number + 1);
   }
@@ -64,12 +68,28 @@ function count(models, right, number) {
     make("strong", {}, t("again.right", { right: right[i], of: number })))));
 }
 
+/** Show what each of the two finds in an image. */
+async function look(one, judged) {
+  const [image, maps] = await Promise.all([
+    get(`/inspections/${one.id}/image?format=png`, { as: "blob" }).then((blob) => createImageBitmap(blob)),
+    Promise.all(judged.map((by) => askPatiently("GET", `/inspections/${one.id}/map?model=${encodeURIComponent(by.model)}`))),
+  ]);
+  the("pair").hidden = false;
+  pair ??= new ViewerPair(the("pair"), (model) => t("again.seen_by", { model }));
+  pair.show(one.image || one.id, judged.map((by, i) => ({ ...by, image, map: decodeMap(maps[i]), threshold: by.review_threshold })));
+}
+
 function row(one, judged) {
   const cell = (by) => make("td", {}, make("span", { class: "row nowrap" }, badge(by.verdict), scoreText(by.score),
     isRight(one.reviewed, by.verdict) ? null : make("strong", { class: "wrong" }, t("again.wrong"))));
   return make("tr", {},
-    make("td", { class: "picture" }, make("a", { href: `/results/${one.id}`, class: "thumbnail small-picture", "aria-label": t("again.open", { image: one.image || one.id }) },
-      make("img", { src: `${API}/inspections/${one.id}/thumbnail`, alt: "", loading: "lazy" }))),
+    make("td", { class: "picture" }, make("button", {
+      type: "button", class: "thumbnail small-picture", "aria-label": t("again.look", { image: one.image || one.id }),
+      onclick: () => attempt(async () => {
+        await look(one, judged);
+        the("pair").scrollIntoView({ block: "nearest" });
+      }),
+    }, make("img", { src: `${API}/inspections/${one.id}/thumbnail`, alt: "", loading: "lazy" }))),
     make("td", {}, make("span", { class: "row nowrap" }, badge(one.reviewed), make("span", { translate: "no" }, one.defect ?? ""))),
     ...judged.map(cell));
 }
@@ -94,5 +114,5 @@ the("promote").addEventListener("click", () => attempt(async () => {
   the("promote").disabled = true;
   tell(t("again.promoted", { model: candidate }), "OK");
 }));
-await attempt(look);
+await attempt(overview);
 if (remembered !== null && told !== null) await attempt(() => follow(remembered));

@@ -86,6 +86,11 @@ export class ViewDrawing extends EventTarget {
 
   // The viewer's tool.
 
+  /** Corner after corner: a key that presses lets go at once. */
+  get taps() {
+    return this.mode === "polygon";
+  }
+
   down(point) {
     if (this.mode === "box") this.#grab(point);
     else if (this.mode === "brush") {

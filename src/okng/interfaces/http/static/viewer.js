@@ -2,9 +2,11 @@
  * A picture to look into: image, heat, regions; zoom and pan by wheel, drag, pinch and keyboard.
  *
  * Pages give it what to show. To draw on it (a region of interest, a mask, a mark), give it a
- * `tool`: it gets the pointer in pixels of the image. To show something of one's own, add a layer.
+ * `tool`: it gets the pointer, or the cross that a keyboard moves, in pixels of the image. To show
+ * something of one's own, add a layer. What is looked at changes with an event `place`.
  */
 
+import { Cross } from "./viewer_cross.js";
 import { attachGestures } from "./viewer_gestures.js";
 import { heatCanvas, outlines } from "./heatmap.js";
 import { scoreText } from "./page.js";
@@ -38,6 +40,7 @@ export class Viewer extends EventTarget {
     this.showsHeat = true;
     this.showsRegions = true;
     this.chosen = null;
+    this.cross = new Cross(this);
     this.clear();
     attachGestures(this);
     new ResizeObserver(() => this.#resized()).observe(host);
@@ -105,6 +108,25 @@ export class Viewer extends EventTarget {
       };
     }
     this.redraw();
+    this.dispatchEvent(new Event("place"));
+  }
+
+  /** Look at what another viewer, whose image has the same size, looks at. */
+  follow(other) {
+    if (this.size === null || other.size === null) return;
+    if (other.fitted) {
+      if (!this.fitted) this.fit();
+      return;
+    }
+    const { width, height } = other.frame;
+    const middle = other.toImage({ x: width / 2, y: height / 2 });
+    const [wide, high] = [this.size.width / other.size.width, this.size.height / other.size.height];
+    const { frame } = this;
+    const scale = other.scale * (frame.width / width) / wide;
+    const same = Math.abs(scale / this.scale - 1) < 1e-6 && !this.fitted;
+    const here = this.toImage({ x: frame.width / 2, y: frame.height / 2 });
+    const near = Math.hypot(here.x - middle.x * wide, here.y - middle.y * high) * this.scale < 0.5;
+    if (!same || !near) this.#place(scale, middle.x * wide, middle.y * high, frame.width / 2, frame.height / 2);
   }
 
   /** Show a box of the picture as large as it can be, with some of what is around it. */
@@ -169,6 +191,7 @@ export class Viewer extends EventTarget {
     this.offset.x = Math.min(Math.max(this.offset.x, margin - wide), width - margin);
     this.offset.y = Math.min(Math.max(this.offset.y, margin - high), height - margin);
     this.redraw();
+    this.dispatchEvent(new Event("place"));
   }
 
   #resized() {
@@ -199,6 +222,7 @@ export class Viewer extends EventTarget {
       layer.draw(context, this);
       context.restore();
     }
+    this.cross.draw(context);
   }
 
   /** Draw heat and regions; `unit` is a CSS pixel, in pixels of the picture. */

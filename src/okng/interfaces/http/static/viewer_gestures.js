@@ -92,6 +92,12 @@ export function attachGestures(viewer) {
   });
 
   canvas.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey && viewer.cross.wants(event)) {
+      event.preventDefault();
+      event.stopImmediatePropagation(); // a page's own use of these keys comes after
+      viewer.cross.press(event);
+      return;
+    }
     const act = KEYS[event.key];
     if (act === undefined || viewer.image === null || event.ctrlKey || event.metaKey) return;
     event.preventDefault();

@@ -10,10 +10,6 @@ const ZOOM_STEP = 1.4;
  * @param {Viewer} viewer
  */
 export function viewerTools(viewer) {
-  const button = (name, act, pressed = null) => make("button", {
-    type: "button", class: "plain round", title: t(`viewer.${name}`), "aria-label": t(`viewer.${name}`),
-    "aria-pressed": pressed, onclick: act,
-  }, icon(name));
   const heat = button("heat", () => viewer.set({ showsHeat: !viewer.showsHeat }), "true");
   const region = button("region", () => viewer.set({ showsRegions: !viewer.showsRegions }), "true");
   const opacity = make("input", {
@@ -29,7 +25,21 @@ export function viewerTools(viewer) {
   return make("div", { class: "viewer-tools", role: "group", "aria-label": t("viewer.tools") },
     heat, opacity, region,
     make("span", { class: "fill" }),
+    zoomButtons(viewer));
+}
+
+/** Return the buttons that enlarge, show the whole, and make smaller. */
+export function zoomButtons(viewer) {
+  return [
     button("minus", () => viewer.zoom(1 / ZOOM_STEP)),
     button("fit", () => viewer.fit()),
-    button("plus", () => viewer.zoom(ZOOM_STEP)));
+    button("plus", () => viewer.zoom(ZOOM_STEP)),
+  ];
+}
+
+function button(name, act, pressed = null) {
+  return make("button", {
+    type: "button", class: "plain round", title: t(`viewer.${name}`), "aria-label": t(`viewer.${name}`),
+    "aria-pressed": pressed, onclick: act,
+  }, icon(name));
 }
