@@ -43,7 +43,8 @@ from okng.domain.model import Model
 from okng.domain.ports import silent
 from okng.domain.view import View
 from okng.graphs.features import feature_graph
-from okng.services.train import TrainingPlan, train
+from okng.services.train import train
+from okng.services.training_plan import TrainingPlan
 from okng.settings import Settings
 
 CAMERA_PX = 64

@@ -30,7 +30,7 @@ def test_everything_in_the_table_can_be_loaded(kind: str, name: str) -> None:
 def test_names_are_in_the_order_of_preference() -> None:
     """OpenVINO stands before ONNX Runtime, memory before gaussian."""
     assert plugins.names("runtime") == ["openvino", "onnxruntime"]
-    assert plugins.names("detector") == ["memory", "gaussian", "fusion"]
+    assert plugins.names("detector") == ["memory", "gaussian", "fusion", "probe"]
 
 
 def test_unknown_name() -> None:
@@ -42,7 +42,7 @@ def test_unknown_name() -> None:
 @pytest.mark.usefixtures("offered")
 def test_third_parties_are_not_loaded_unless_allowed() -> None:
     """An installed package gets no say until the settings name it."""
-    assert plugins.names("detector") == ["memory", "gaussian", "fusion"]
+    assert plugins.names("detector") == ["memory", "gaussian", "fusion", "probe"]
     with pytest.raises(BadSetting):
         plugins.load("detector", "mean")
 
@@ -50,7 +50,7 @@ def test_third_parties_are_not_loaded_unless_allowed() -> None:
 @pytest.mark.usefixtures("offered")
 def test_third_parties_that_are_allowed() -> None:
     """A detector that the settings name is listed and loaded, others still not."""
-    assert plugins.names("detector", ["mean"]) == ["memory", "gaussian", "fusion", "mean"]
+    assert plugins.names("detector", ["mean"]) == ["memory", "gaussian", "fusion", "probe", "mean"]
     assert plugins.load("detector", "mean", ["mean"]) is MeanPart
     assert plugins.names("runtime", ["mean"]) == ["openvino", "onnxruntime"]
 

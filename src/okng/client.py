@@ -63,7 +63,8 @@ class ServiceFault(OkngError):
 class Answer:
     """What the service made of one image.
 
-    For `ERROR` the figures are None and `error` says what went wrong. `overlay` (a JPEG file) and
+    For `ERROR` the figures are None and `error` says what went wrong. Where the model names kinds
+    of defect, `classes` has the probability of each class. `overlay` (a JPEG file) and
     `anomaly_map` (float32 `[h, w]`, in the units of `score`) are there where they were asked for.
     """
 
@@ -78,6 +79,8 @@ class Answer:
     ng_threshold: float
     score: float | None
     p_value: float | None
+    kind: str | None
+    classes: Mapping[str, float]
     regions: tuple[Region, ...]
     timing: Timing | None
     error: str | None
@@ -351,7 +354,7 @@ def _answer(record: Mapping[str, Any]) -> Answer:
         for name in (
             "id", "product", "model", "graph_sha256", "calibration", "review_threshold",
             "ng_threshold", "score", "p_value", "error", "part_id", "lot", "view", "camera",
-            "station",
+            "station", "kind", "classes",
         )
     }  # fmt: skip
     stages = ("decode_ms", "view_ms", "graph_ms", "decide_ms")

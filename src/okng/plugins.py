@@ -15,6 +15,7 @@ SHIPPED: dict[tuple[str, str], str] = {
     ("detector", "memory"): "okng.detectors.memory:Memory",
     ("detector", "gaussian"): "okng.detectors.gaussian:Gaussian",
     ("detector", "fusion"): "okng.detectors.fusion:Fusion",
+    ("detector", "probe"): "okng.detectors.probe:Probe",
     ("runtime", "openvino"): "okng.adapters.runtimes.openvino:OpenVino",
     ("runtime", "onnxruntime"): "okng.adapters.runtimes.onnxruntime:OnnxRuntime",
 }

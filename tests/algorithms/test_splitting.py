@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okng.algorithms.splitting import grouped_split
+from okng.algorithms.splitting import grouped_split, stratified_folds
 
 sets = st.lists(
     st.tuples(st.integers(0, 12), st.sampled_from(["good", "hole", "scratch"])), min_size=1
@@ -62,3 +62,30 @@ def test_a_share_is_between_0_and_1(share: float) -> None:
     """Nothing and everything are no split."""
     with pytest.raises(ValueError, match="between 0 and 1"):
         grouped_split([0, 1], ["good", "good"], share)
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=60),
+       st.integers(1, 6), st.integers(0, 9))  # fmt: skip
+def test_folds_keep_groups_whole_and_spread_every_stratum(
+    images: list[int], folds: int, seed: int
+) -> None:
+    """A group is in one fold, and a stratum of two groups or more never whole in one of several."""
+    groups = np.array(images)
+    strata = groups % 3
+    dealt = stratified_folds(groups, strata, folds, seed)
+    for group in np.unique(groups):
+        assert len(set(dealt[groups == group])) == 1
+    hands = min(folds, len(np.unique(groups)))
+    assert set(dealt) <= set(range(hands))
+    for stratum in np.unique(strata):
+        owners = np.unique(groups[strata == stratum])
+        if len(owners) > 1 and hands > 1:
+            assert len(set(dealt[strata == stratum])) > 1
+
+
+def test_folds_are_even() -> None:
+    """Where every image is a part of its own, each fold gets the same share of every class."""
+    strata = np.repeat([0, 1, 2], [50, 10, 5])
+    dealt = stratified_folds(np.arange(65), strata, 5, seed=1)
+    for stratum, count in enumerate((10, 2, 1)):
+        assert np.bincount(dealt[strata == stratum]).tolist() == [count] * 5

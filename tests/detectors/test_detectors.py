@@ -4,6 +4,7 @@ import pytest
 
 from okng import plugins
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime
+from okng.testing.classifiers import CLASSIFIER_CHECKS, ClassifierTrial
 from okng.testing.detectors import DETECTOR_CHECKS, DetectorTrial
 from okng.testing.plugins import check_config
 
@@ -13,7 +14,30 @@ def runtime() -> OnnxRuntime:
     return OnnxRuntime(OnnxRuntime.Config())
 
 
-@pytest.fixture(params=plugins.names("detector"), scope="module")
+def _is_classifier(name: str) -> bool:
+    return hasattr(plugins.load("detector", name), "train_labelled")
+
+
+CLASSIFIERS = [name for name in plugins.names("detector") if _is_classifier(name)]
+OTHERS = [name for name in plugins.names("detector") if name not in CLASSIFIERS]
+
+
+@pytest.fixture(params=CLASSIFIERS, scope="module")
+def labelled_trial(request: pytest.FixtureRequest, runtime: OnnxRuntime) -> ClassifierTrial:
+    """Return a trial of each classifier that is shipped, in turn, as it comes."""
+    detector = plugins.load("detector", request.param)
+    return ClassifierTrial(lambda on: detector(detector.Config(), on), runtime)
+
+
+@pytest.mark.parametrize("check", CLASSIFIER_CHECKS, ids=lambda check: check.__name__)
+def test_every_classifier_conforms(
+    labelled_trial: ClassifierTrial, check: Callable[[ClassifierTrial], None]
+) -> None:
+    """Each classifier that is shipped does what the conformance suite asks."""
+    check(labelled_trial)
+
+
+@pytest.fixture(params=OTHERS, scope="module")
 def trial(request: pytest.FixtureRequest, runtime: OnnxRuntime) -> DetectorTrial:
     """Return a trial of each detector that is shipped, in turn, as it comes."""
     detector = plugins.load("detector", request.param)

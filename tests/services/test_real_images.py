@@ -8,7 +8,8 @@ from okng.detectors.memory import Memory
 from okng.domain.dataset import GOOD, Dataset, Sample, Split
 from okng.domain.view import View
 from okng.services.inspect import Inspector
-from okng.services.train import TrainingPlan, train
+from okng.services.train import train
+from okng.services.training_plan import TrainingPlan
 from okng.testing.stores import MemoryStore
 
 

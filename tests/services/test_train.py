@@ -25,7 +25,9 @@ from okng.services.calibrate import (
     recalibrate,
     set_thresholds,
 )
-from okng.services.train import ONE_PART_COPIES, CalibrationPlan, Training, TrainingPlan, train
+from okng.services.fitting import ONE_PART_COPIES
+from okng.services.train import Training, train
+from okng.services.training_plan import CalibrationPlan, TrainingPlan
 from okng.testing.detectors import MeanPart, MeanPartConfig
 from okng.testing.images import ArrayImages, good_parts, save, with_defect
 from okng.testing.runtimes import SkewedRuntime
@@ -96,7 +98,7 @@ def test_few_images_are_cross_fitted(
 @pytest.fixture
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `auto` hold out as few parts as a loose wish needs."""
-    monkeypatch.setattr("okng.services.train.ENOUGH_HELD_OUT", 1)
+    monkeypatch.setattr("okng.services.fitting.ENOUGH_HELD_OUT", 1)
 
 
 @pytest.mark.usefixtures("few_are_enough")

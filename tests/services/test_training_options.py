@@ -11,8 +11,8 @@ from PIL import Image
 from okng.bootstrap import TrainingOptions, make_view
 from okng.domain.errors import BadRequest
 from okng.domain.view import Box
-from okng.services.train import CalibrationPlan
 from okng.services.training_options import JobOptions
+from okng.services.training_plan import CalibrationPlan
 from okng.settings import Settings
 
 sides = st.integers(1, 4096)

@@ -1,10 +1,14 @@
 """Where the map says that something is wrong."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from okng.algorithms.heatmap import upsample
 from okng.domain.arrays import Floats
+from okng.domain.dataset import GOOD
 from okng.domain.verdict import Region
 from okng.domain.view import Box
 
@@ -46,6 +50,18 @@ def find_regions(anomaly_map: Floats, threshold: float, place: Box) -> tuple[Reg
         box = Box(place.x + x0, place.y + y0, x1 - x0, y1 - y0)
         regions.append(Region(box, max(1, round(area * x_scale * y_scale)), peak))
     return tuple(sorted(regions, key=lambda region: -region.peak_score))
+
+
+def named(regions: tuple[Region, ...], classes: Mapping[str, float]) -> tuple[Region, ...]:
+    """Give regions the name of the most probable defect; `classes` has the classes' probabilities.
+
+    An image has one answer, so all of its regions have one name; none where no class is known.
+    """
+    defects = {name: share for name, share in classes.items() if name != GOOD}
+    if not defects:
+        return regions
+    kind = max(defects, key=defects.__getitem__)
+    return tuple(replace(region, kind=kind) for region in regions)
 
 
 def _cover(start: int, count: int, length_px: int, cells: int) -> tuple[int, int]:

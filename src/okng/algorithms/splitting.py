@@ -60,3 +60,43 @@ def _serve_both(
     sides = {bool(test[group[0]]) for group in holders}
     if len(holders) > 1 and len(sides) == 1:
         test[holders[0]] = not sides.pop()
+
+
+def stratified_folds(
+    groups: Sequence[int] | NDArray[np.int64],
+    strata: Sequence[int] | NDArray[np.int64],
+    folds: int,
+    seed: int = 0,
+) -> NDArray[np.int64]:
+    """Deal whole groups into folds so that every stratum is spread over them evenly.
+
+    Groups come in random order, the large ones first; each goes to the fold that has the least of
+    its strata. So a stratum of two groups or more is never whole in one fold, unless groups hold
+    several strata.
+
+    Args:
+        groups: int64 `[n]`, the part that each image shows.
+        strata: int64 `[n]`, the class of each image; a group may hold several.
+        folds: how many at most; there are never more than groups.
+        seed: of the dealing.
+
+    Returns:
+        int64 `[n]`.
+    """
+    names, where = np.unique(np.asarray(groups), return_inverse=True)
+    kinds, kind = np.unique(np.asarray(strata), return_inverse=True)
+    own = np.zeros((len(names), len(kinds)))
+    np.add.at(own, (where, kind), 1)
+    hands = max(1, min(folds, len(names)))
+    filled = np.zeros((hands, len(kinds)))
+    share = own / own.sum(axis=0)
+    dealt = np.zeros(len(names), np.int64)
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    for name in shuffled[np.argsort(-share[shuffled].max(axis=1), kind="stable")]:
+        has = own[name] > 0
+        # First of all where these strata have least, then where there is least of all.
+        need = (filled[:, has] / own.sum(axis=0)[has]).sum(axis=1)
+        least = np.flatnonzero(need <= need.min() + 1e-12)
+        dealt[name] = least[np.argmin(filled[least].sum(axis=1))]
+        filled[dealt[name]] += own[name]
+    return dealt[where]

@@ -11,7 +11,7 @@ from okng import plugins
 from okng.adapters.stores.model_folder import FolderModelStore
 from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.errors import BadSetting, MissingExtra
-from okng.domain.ports import Detector, Runtime
+from okng.domain.ports import Classifier, Detector, Runtime
 from okng.graphs.backbone import Backbone, Backbones
 from okng.settings import Settings
 
@@ -35,7 +35,7 @@ class BuiltDetector:
     `tiles` are the settings of the tiles through which it looks, if it does.
     """
 
-    detector: Detector
+    detector: Detector | Classifier
     config: Any
     backbones: tuple[Backbone, ...]
     tiles: Any = None

@@ -14,7 +14,7 @@ from okng.bootstrap.building import build_detector, installed_runtimes
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.doctor import Diagnosis
 from okng.domain.masks import MaskSource
-from okng.domain.ports import Progress, silent
+from okng.domain.ports import Classifier, Progress, silent
 from okng.domain.product import product_name
 from okng.domain.view import View
 from okng.reports.doctor import to_html, to_json
@@ -41,6 +41,7 @@ def examine_dataset(
     """
     chosen = installed_runtimes(settings)[0]
     built = build_detector(DETECTOR, {"seed": seed, **_QUICK}, chosen, settings)
+    assert not isinstance(built.detector, Classifier)
     plan = CheckupPlan(View(*built.size), built.detector, wish, seed, settings.max_pixels)
     return examine(dataset, plan, progress)
 

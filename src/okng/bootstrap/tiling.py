@@ -10,7 +10,7 @@ from okng.bootstrap.building import BuiltDetector, build_config, build_detector,
 from okng.detectors.tiled import Tiled
 from okng.domain.dataset import Dataset
 from okng.domain.errors import BadImage, BadSetting
-from okng.domain.ports import Runtime
+from okng.domain.ports import Classifier, Runtime
 from okng.domain.view import Box
 from okng.settings import Settings
 
@@ -48,6 +48,10 @@ def build_in_tiles(
         )
     cell_px = min(cells)
     multiple = lcm(*cells, *(one.multiple for one in built.backbones))
+    if isinstance(built.detector, Classifier):
+        raise BadSetting(
+            f"{name} looks at images whole, so it cannot look through tiles: leave out the tiles"
+        )
     tiles = configure(Tiled, tile).fitted(cell_px, multiple)
     return replace(built, detector=Tiled(tiles, built.detector, runtime, cell_px), tiles=tiles)
 

@@ -11,8 +11,9 @@ from okng.domain.dataset import Dataset
 from okng.domain.ports import Progress, silent
 from okng.domain.product import product_name
 from okng.reports.model_card import render_model_card
-from okng.services.train import Training, TrainingPlan
+from okng.services.train import Training
 from okng.services.train import train as train_detector
+from okng.services.training_plan import TrainingPlan
 from okng.settings import Settings, read_settings
 
 

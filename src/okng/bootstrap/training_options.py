@@ -10,7 +10,7 @@ from okng.domain.dataset import Sample
 from okng.domain.errors import BadImage, BadSetting
 from okng.domain.view import LONGEST_SIDE_PX, LONGEST_TILED_SIDE_PX, Box, View
 from okng.services.calibrate import Wish
-from okng.services.train import CalibrationPlan
+from okng.services.training_plan import CalibrationPlan
 from okng.settings import Settings
 
 DEFAULT_SIZE = (256, 256)

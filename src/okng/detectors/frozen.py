@@ -1,4 +1,4 @@
-"""Stand on a frozen backbone: what `memory` and `gaussian` share."""
+"""Stand on a frozen backbone: what `memory`, `gaussian` and `probe` share."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, Self, runtime_checkable
@@ -39,7 +39,7 @@ class StandsOnBackbones(Protocol):
         ...
 
 
-class FrozenConfig(BaseModel):
+class BackboneConfig(BaseModel):
     """Settings of every detector that stands on a frozen backbone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,20 +75,6 @@ class FrozenConfig(BaseModel):
             "are. The backbone's own default unless given.",
         ),
     ] = None
-    score_share: Annotated[
-        float,
-        Field(
-            title="Score share",
-            description="The score is the mean of this share of the map, its highest cells; "
-            "0 is the maximum.",
-            ge=0,
-            le=1,
-        ),
-    ] = 0.03
-    blur_cells: Annotated[
-        float,
-        Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
-    ] = 0.4
     seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
 
     @property
@@ -104,6 +90,25 @@ class FrozenConfig(BaseModel):
             "neighbourhood": self.neighbourhood or defaults.neighbourhood,
         }
         return self.model_copy(update=chosen)
+
+
+class FrozenConfig(BackboneConfig):
+    """Settings of every detector whose score is the peak of its map, too."""
+
+    score_share: Annotated[
+        float,
+        Field(
+            title="Score share",
+            description="The score is the mean of this share of the map, its highest cells; "
+            "0 is the maximum.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.03
+    blur_cells: Annotated[
+        float,
+        Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
+    ] = 0.4
 
     def scoring(self, inspected: Mask) -> MapScoring:
         return MapScoring(self.score_share, self.blur_cells, inspected)
@@ -127,7 +132,7 @@ def _edges(length: int, cells: int) -> tuple[Array, Array]:
     return numbers * length // cells, -(-(numbers + 1) * length // cells)
 
 
-def features_for(config: FrozenConfig, backbones: Backbones, inspected: Mask) -> Features:
+def features_for(config: BackboneConfig, backbones: Backbones, inspected: Mask) -> Features:
     """Build the front of the graph for images with such a mask, bool `[H, W]`."""
     height, width = inspected.shape
     chosen = config.completed(backbones)

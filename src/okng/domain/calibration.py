@@ -31,15 +31,25 @@ class Evidence(StrEnum):
     ALTERED = "altered"
 
 
+class Subject(StrEnum):
+    """What a score speaks of: how unlike a good part, or how much the kind is in doubt.
+
+    `kind` is of models that know kinds of defect alone, and no good part.
+    """
+
+    GOOD = "good"
+    KIND = "kind"
+
+
 @dataclass(frozen=True)
 class Promise:
     """What a threshold promises, and on how much evidence.
 
     At most `rate` of the parts of a class (good parts for an overkill promise, defective ones for
-    an escape promise) fall on the wrong side, with `confidence`. `exact` is False where the
-    scores behind it are cross-fitted, so that the promise is approximate. `wanted` is the rate
-    that was asked for, `missing` how many more independent parts it would take where only their
-    number is in the way (else 0).
+    an escape promise, known ones for a promise on doubt) fall on the wrong side, with
+    `confidence`. `exact` is False where the scores behind it are cross-fitted, so that the promise
+    is approximate. `wanted` is the rate that was asked for, `missing` how many more independent
+    parts it would take where only their number is in the way (else 0).
     """
 
     of: str
@@ -53,7 +63,7 @@ class Promise:
 
     def __str__(self) -> str:
         at_most = f"{'at most' if self.exact else 'approximately at most'} {self.rate:.2%}"
-        wrong = "are not called OK" if self.of == "good" else "are called OK"
+        wrong = _WRONG.get(self.of, "are called OK")
         text = (
             f"{at_most} of {self.of} parts {wrong}, with {self.confidence:.0%} confidence "
             f"({self.method.value}, n={self.n})"
@@ -62,6 +72,9 @@ class Promise:
             parts = counted(self.missing, f"more {self.of} part")
             text += f"; {self.wanted:.2%} would need {parts}"
         return text
+
+
+_WRONG = {"good": "are not called OK", "known": "are sent to review"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,10 @@ class Calibration:
     `promises` speak of `review_threshold`. `ng_rule` says in words where `ng_threshold` comes from,
     `evidence` where the good scores come from. `note` says what else is to be known, `author` who
     set the thresholds; empty where a training did, or a command.
+
+    Where the model learned from labelled defects, `defect_scores` are the same of defective parts:
+    of each its lowest. Where it knows kinds of defect alone, `subject` is `kind`, and the
+    `good_scores` are the doubts about parts of known kinds.
     """
 
     version: int
@@ -88,6 +105,8 @@ class Calibration:
     evidence: Evidence = Evidence.CROSS_FITTED
     note: str = ""
     author: str = ""
+    subject: Subject = Subject.GOOD
+    defect_scores: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.ng_threshold >= self.review_threshold:

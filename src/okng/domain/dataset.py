@@ -12,7 +12,14 @@ GOOD = "good"
 
 
 class Split(StrEnum):
+    """What an image is for.
+
+    `validation`: thresholds and choices are made by it; a detector that learns from good images
+    alone trains on it.
+    """
+
     TRAIN = "train"
+    VALIDATION = "validation"
     TEST = "test"
 
 
@@ -70,12 +77,23 @@ class Dataset:
         return tuple(sample for sample in self.samples if sample.split is split)
 
     @property
+    def train_labelled(self) -> tuple[Sample, ...]:
+        """What a classifier learns from and is checked with: all labelled ones but the test's."""
+        return tuple(s for s in self.samples if s.split is not Split.TEST and s.label is not None)
+
+    @property
     def train_good(self) -> tuple[Sample, ...]:
-        return tuple(sample for sample in self.of(Split.TRAIN) if sample.is_good)
+        return tuple(s for s in self.samples if s.split is not Split.TEST and s.is_good)
 
     def counts(self) -> dict[tuple[Split, str], int]:
         """Number of samples by split and label; unlabelled ones count under `unlabelled`."""
         return dict(Counter((s.split, s.label or "unlabelled") for s in self.samples))
+
+
+def class_names(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Return the classes of the samples: `good` first where there is one, then the defects."""
+    good = (GOOD,) if any(sample.is_good for sample in samples) else ()
+    return (*good, *defect_names(samples))
 
 
 def defect_names(samples: Sequence[Sample]) -> list[str]:

@@ -193,7 +193,8 @@ class Evaluation:
 
 def _calibration_record(calibration: Calibration) -> dict[str, object]:
     """Return a calibration without its scores; the model keeps those."""
-    plain = {**calibration.__dict__, "good_scores": len(calibration.good_scores)}
+    counts = {name: len(getattr(calibration, name)) for name in ("good_scores", "defect_scores")}
+    plain = {**calibration.__dict__, **counts}
     plain["promises"] = [asdict(p) | {"text": str(p)} for p in calibration.promises]
     return plain
 
@@ -213,6 +214,7 @@ def _card_record(manifest: Manifest) -> dict[str, object]:
         "map": {"height": manifest.map_height, "width": manifest.map_width},
         "config": dict(manifest.config),
         "facts": dict(manifest.facts),
+        "classes": asdict(manifest.classes) if manifest.classes else None,
         "tolerance": manifest.tolerance,
         "files": dict(manifest.files),
         "graph_sha256": manifest.calibration.graph_sha256,

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
+from okng.domain.dataset import GOOD
 from okng.domain.verdict import Prediction, Region, Verdict
 
 
@@ -46,6 +47,14 @@ class Inspection:
     prediction: Prediction | None = field(default=None, repr=False, compare=False)
 
     @property
+    def kind(self) -> str | None:
+        """The defect's name, where the part is not OK and the model names one."""
+        if self.verdict is Verdict.OK or self.prediction is None:
+            return None
+        defects = {k: v for k, v in self.prediction.classes.items() if k != GOOD}
+        return max(defects, key=defects.__getitem__) if defects else None
+
+    @property
     def regions(self) -> tuple[Region, ...]:
         return self.prediction.regions if self.prediction else ()
 
@@ -53,6 +62,8 @@ class Inspection:
         """Return plain values for JSON, without the map."""
         plain = {k: v for k, v in self.__dict__.items() if k not in ("prediction", "timing")}
         plain["verdict"] = self.verdict.value
+        plain["kind"] = self.kind
+        plain["classes"] = dict(self.prediction.classes) if self.prediction else {}
         plain["regions"] = [asdict(region) for region in self.regions]
         timing = self.timing
         plain["timing"] = None if timing is None else asdict(timing) | {"total_ms": timing.total_ms}

@@ -8,14 +8,37 @@ from okng.domain.view import View
 
 MANIFEST_FORMAT = 1
 CHAMPION = "champion"
+MOST_CLASSES = 1000
+"""That one model may tell apart."""
 
 
 @dataclass(frozen=True)
 class Golden:
-    """An image that travels with the model, and the score it must get."""
+    """An image that travels with the model, and the score it must get.
+
+    `class_scores` are those of the graph, where it has them.
+    """
 
     file: str
     score: float
+    class_scores: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassCard:
+    """What the graph's `class_scores` mean.
+
+    `names` are the classes in the order of the columns: `good` first where there is one, then the
+    kinds of defect; `images` how many of each were learned from. The probabilities of an image are
+    softmax(class_scores / temperature); the temperature makes those of `validated` images, which
+    the graph (or, cross-fitted, its like) had not seen, as sure as they are right. Guo et al. 2017,
+    On Calibration of Modern Neural Networks, arXiv:1706.04599, section 4.2.
+    """
+
+    names: tuple[str, ...]
+    images: tuple[int, ...]
+    temperature: float
+    validated: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +77,8 @@ class Manifest:
 
     `facts` are plain figures of the training (bank size, seconds, ...) for the model card.
     `tolerance` is how far, in the units of the score, two runtimes may differ. `files` maps
-    every other file of the model to its SHA-256.
+    every other file of the model to its SHA-256. `classes` is there where the
+    graph has `class_scores`.
     """
 
     product: str
@@ -74,6 +98,7 @@ class Manifest:
     trained_on: str
     facts: Mapping[str, float | int | str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    classes: ClassCard | None = None
     format: int = MANIFEST_FORMAT
 
 

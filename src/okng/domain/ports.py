@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from okng.domain.arrays import Array, Floats, Mask, Pixels, Scores
 from okng.domain.calibration import Calibration
@@ -85,15 +85,17 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class Trained:
-    """What a detector makes of good images.
+    """What a detector makes of the images that it learns from.
 
     `graph` is ONNX with the one signature. `cross_fitted` holds a raw score for each image by a
     graph like this one that saw no image of the same fold, or None where no folds were asked for.
+    `class_scores` is the same of the graph's `class_scores`, float32 `[n, K]`, where it has them.
     """
 
     graph: bytes = field(repr=False)
     cross_fitted: Scores | None
     facts: Mapping[str, float | int | str]
+    class_scores: Floats | None = field(default=None, repr=False)
 
 
 TakeMap = Callable[[int, Floats], None]
@@ -121,6 +123,60 @@ class Detector(Protocol):
             folds: the fold of each image, to cross-fit; None to train one graph on all.
             progress: is told how far the work is.
             take_map: is handed each image's cross-fitted map, once, in any order.
+
+        Raises:
+            BadSetting: the configuration does not fit the images.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known of images to learn from.
+
+    `names` are the classes: `good` first where there is one, then the kinds of defect, sorted.
+    `labels` has each image's class as an index into them, `parts` the part that each shows: what
+    is held out within a training to choose something keeps images of a part together.
+    """
+
+    names: tuple[str, ...]
+    labels: Sequence[int] = field(repr=False)
+    parts: Sequence[int] = field(repr=False)
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """How a model is trained that learns from labelled images, defects included.
+
+    Its graph has `class_scores` `[N, K]`, in the order of the names: softmax of them, divided by
+    a temperature, gives probabilities. Where the first class is `good`, `score` is the log-odds of
+    any defect (`okng.algorithms.class_scores.log_odds`); where no class is, it is the doubt, 1 -
+    the highest probability.
+    """
+
+    @property
+    def cross_fits(self) -> bool:
+        """Folds may be asked for; what takes long to train may refuse them."""
+        ...
+
+    def train_labelled(
+        self,
+        images: Images,
+        truth: Truth,
+        folds: Sequence[int] | None,
+        progress: Progress,
+    ) -> Trained:
+        """Learn from labelled images.
+
+        Args:
+            images: at the size of the view.
+            truth: of each image; every class has two parts at least.
+            folds: the fold of each image, to cross-fit: without any one of them all classes are
+                left. None to train one graph on all.
+            progress: is told how far the work is.
+
+        Returns:
+            The graph and, where folds were asked for, scores and class scores of each image.
 
         Raises:
             BadSetting: the configuration does not fit the images.

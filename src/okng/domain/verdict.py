@@ -1,10 +1,11 @@
 """From a prediction to a verdict: the one place where OK and NG are decided."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from okng.domain.arrays import Floats
-from okng.domain.calibration import Calibration
+from okng.domain.calibration import Calibration, Subject
 from okng.domain.view import Box
 
 
@@ -39,12 +40,19 @@ class Prediction:
     """What a graph says of one image, before anybody decides.
 
     `score` is raw. `anomaly_map` is float32 `[h, w]` over the region of interest, in the units of
-    `score`. `regions` are sorted by `peak_score`, highest first.
+    `score`. `regions` are sorted by `peak_score`, highest first. `classes` has the probability of
+    each class that the model names, `good` or a kind of defect; empty where it names none.
     """
 
     score: float
     anomaly_map: Floats
     regions: tuple[Region, ...]
+    classes: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def named(self) -> str | None:
+        """The most probable class; None where the model names none."""
+        return max(self.classes, key=self.classes.__getitem__) if self.classes else None
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,14 @@ class Policy:
 
 
 def decide(prediction: Prediction, calibration: Calibration, policy: Policy) -> Verdict:
-    """Answer OK, REVIEW or NG; never less severe for a higher score."""
+    """Answer OK, REVIEW or NG; never less severe for a higher score.
+
+    A model that knows kinds of defect alone cannot say OK: what it is sure of is NG, of that kind,
+    and what it doubts is REVIEW.
+    """
+    if calibration.subject is Subject.KIND:
+        doubts = prediction.score > calibration.review_threshold
+        return Verdict.REVIEW if doubts and policy.review else Verdict.NG
     if prediction.score <= calibration.review_threshold:
         return Verdict.OK
     largest = max((region.area_px for region in prediction.regions), default=0)

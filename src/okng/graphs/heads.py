@@ -1,8 +1,8 @@
 """The back of every frozen-feature graph: features in, score and anomaly map out.
 
 A head is a graph of its own, `features` float32 `[N, C, h, w]` -> `score` `[N]`, `anomaly_map`
-`[N, h, w]`, so that cross-fitting scores stored features without the backbone. `join` makes the
-whole model of both.
+`[N, h, w]` and, where it names classes, `class_scores` `[N, K]`, so that cross-fitting scores
+stored features without the backbone. `join` makes the whole model of both.
 """
 
 from dataclasses import dataclass
@@ -74,13 +74,16 @@ def gaussian_head(
 
 
 def join(features: Features, head: ModelProto) -> ModelProto:
-    """Make one graph of both: `image` in, `score` and `anomaly_map` out."""
+    """Make one graph of both: `image` in, all outputs of the head out."""
     graph = GraphBuilder("okng")
     image = graph.input("image", "uint8", ("N", features.height, features.width, 3))
     values = graph.splice(features.graph, {"image": image})
     outputs = graph.splice(head, {"features": values["features"]})
     graph.output(outputs["score"], "score", ("N",))
     graph.output(outputs["anomaly_map"], "anomaly_map", ("N", features.rows, features.columns))
+    if "class_scores" in outputs:
+        classes = head.graph.output[2].type.tensor_type.shape.dim[1].dim_value
+        graph.output(outputs["class_scores"], "class_scores", ("N", classes))
     return graph.build()
 
 

@@ -14,7 +14,7 @@ from okng.algorithms.calibration import (
     parts_needed,
 )
 from okng.domain.arrays import Scores
-from okng.domain.calibration import Calibration, Evidence, Method, Promise
+from okng.domain.calibration import Calibration, Evidence, Method, Promise, Subject
 from okng.domain.errors import BadSetting
 
 _TINY = 1e-9
@@ -23,6 +23,14 @@ _ONE_PART = (
     "about good parts nothing is promised: the thresholds come from altered copies of one single "
     "part; train again with good images of more parts, better 30 or more"
 )
+_KINDS_ALONE = (
+    "no good part was learned, so nothing is OK: what is in doubt goes to review, and all else is "
+    "NG, of the kind that is named"
+)
+_OF = {Subject.GOOD: "good", Subject.KIND: "known"}
+
+EVEN_ODDS = 0.0
+"""The log-odds at which good and defective are equally probable."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,13 @@ class DefectWish:
 
 
 def calibrate(
-    good: Scores, wish: Wish, evidence: Evidence, graph_sha256: str, version: int = 1
+    good: Scores,
+    wish: Wish,
+    evidence: Evidence,
+    graph_sha256: str,
+    version: int = 1,
+    subject: Subject = Subject.GOOD,
+    defects: Scores | None = None,
 ) -> Calibration:
     """Set both thresholds by good parts alone.
 
@@ -83,13 +97,17 @@ def calibrate(
         evidence: how the scores came about; nothing is promised on altered copies.
         graph_sha256: the graph that the scores belong to.
         version: of the calibration.
+        subject: `kind` where the scores are doubts about parts of known kinds.
+        defects: float64 `[m]`, the lowest raw score of each defective part that was not learned;
+            they set nothing, but say what the threshold promises of escapes.
     """
     held_out = evidence is Evidence.HELD_OUT
     method = Method.SPLIT_CONFORMAL if held_out else Method.CROSS_FITTED
+    lowest = np.empty(0) if defects is None else defects
     found = overkill_threshold(good, wish.max_overkill, wish.confidence)
-    ng, rule = _ng_threshold(good, found.threshold, wish.margin)
+    ng, rule = _ng_threshold(good, found.threshold, wish.margin, subject, bool(len(lowest)))
     promise = Promise(
-        of="good",
+        of=_OF[subject],
         rate=found.rate,
         confidence=wish.confidence,
         exact=held_out,
@@ -103,19 +121,24 @@ def calibrate(
         graph_sha256=graph_sha256,
         review_threshold=found.threshold,
         ng_threshold=ng,
-        promises=() if evidence is Evidence.ALTERED else (promise,),
+        promises=()
+        if evidence is Evidence.ALTERED
+        else (promise, *_escapes_at(found.threshold, lowest, wish, method, held_out)),
         good_scores=tuple(float(score) for score in np.sort(good)),
         method=method,
         ng_rule=rule,
         created=_now(),
         evidence=evidence,
         note=_ONE_PART if evidence is Evidence.ALTERED else "",
+        subject=subject,
+        defect_scores=tuple(float(score) for score in np.sort(lowest)),
     )
 
 
 def recalibrate(old: Calibration, wish: Wish, version: int) -> Calibration:
     """Set the thresholds of a trained model anew, from the scores kept with it."""
-    return calibrate(np.array(old.good_scores), wish, old.evidence, old.graph_sha256, version)
+    good, defects = np.array(old.good_scores), np.array(old.defect_scores)
+    return calibrate(good, wish, old.evidence, old.graph_sha256, version, old.subject, defects)
 
 
 def set_thresholds(
@@ -133,7 +156,10 @@ def set_thresholds(
             f"the NG threshold ({ng:g}) must not be below the review threshold ({review:g})"
         )
     good = np.array(old.good_scores)
-    promises = _overkill_at(review, good, wish, Method.MANUAL, old.evidence)
+    promises = (
+        *_overkill_at(review, good, wish, Method.MANUAL, old),
+        *_escapes_at(review, np.array(old.defect_scores), wish, Method.MANUAL, exact=False),
+    )
     moved = _moved(old, review, promises, wish, version, Method.MANUAL)
     return moved if ng is None else replace(moved, ng_threshold=ng, ng_rule="chosen by hand")
 
@@ -185,21 +211,40 @@ def calibrate_on_defects(
         n=len(defective),
         wanted=wanted,
     )
-    promises = (escapes, *_overkill_at(review, good, wish, method, old.evidence))
+    promises = (escapes, *_overkill_at(review, good, wish, method, old))
     moved = _moved(old, review, promises, wish, version, method)
     return replace(moved, note="; ".join(filter(None, (note, moved.note))))
 
 
+def _escapes_at(
+    threshold: float, lowest: Scores, wish: Wish, method: Method, exact: bool
+) -> tuple[Promise, ...]:
+    """Say what a threshold that good parts set keeps of defective ones that were not learned."""
+    if not len(lowest):
+        return ()
+    escaped = int((lowest <= threshold).sum())
+    promise = Promise(
+        of="defective",
+        rate=upper_bound(escaped, len(lowest), wish.confidence),
+        confidence=wish.confidence,
+        exact=exact,
+        method=method,
+        n=len(lowest),
+        wanted=0.0,
+    )
+    return (promise,)
+
+
 def _overkill_at(
-    threshold: float, good: Scores, wish: Wish, method: Method, evidence: Evidence
+    threshold: float, good: Scores, wish: Wish, method: Method, old: Calibration
 ) -> tuple[Promise, ...]:
     """Say what a threshold that was not chosen by order keeps: approximate, for it may have been
     chosen after a look at these very scores. Copies of one part say nothing."""
-    if evidence is Evidence.ALTERED:
+    if old.evidence is Evidence.ALTERED:
         return ()
     above = int((good > threshold).sum())
     promise = Promise(
-        of="good",
+        of=_OF[old.subject],
         rate=upper_bound(above, len(good), wish.confidence),
         confidence=wish.confidence,
         exact=False,
@@ -219,7 +264,8 @@ def _moved(
     method: Method,
 ) -> Calibration:
     """Return a calibration on the same evidence with another review threshold."""
-    ng, rule = _ng_threshold(np.array(old.good_scores), review, wish.margin)
+    good, knows_defects = np.array(old.good_scores), bool(old.defect_scores)
+    ng, rule = _ng_threshold(good, review, wish.margin, old.subject, knows_defects)
     return replace(
         old,
         version=version,
@@ -233,9 +279,19 @@ def _moved(
     )
 
 
-def _ng_threshold(good: Scores, review: float, margin: float) -> tuple[float, str]:
-    """Return the NG threshold, never below the review threshold, and its rule in words."""
+def _ng_threshold(
+    good: Scores, review: float, margin: float, subject: Subject, knows_defects: bool
+) -> tuple[float, str]:
+    """Return the NG threshold, never below the review threshold, and its rule in words.
+
+    Where defects were learned the score is their log-odds: what is unlike any good part, but
+    still more probably good than defective, goes to review.
+    """
+    if subject is Subject.KIND:
+        return max(review, 1.0), _KINDS_ALONE
     ng = margin_threshold(good, margin)
+    if knows_defects and max(ng, review) < EVEN_ODDS:
+        return EVEN_ODDS, "more probably defective than good"
     if ng < review:
         return review, "the review threshold, which lies beyond any good score"
     return ng, f"{margin:.0%} further from the median than the highest of {len(good)} good scores"

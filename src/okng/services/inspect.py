@@ -1,5 +1,7 @@
 """Inspect: an image in, a verdict out."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -7,9 +9,10 @@ from time import perf_counter
 
 import numpy as np
 
+from okng.algorithms.logistic import softmax
 from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode, read
-from okng.algorithms.regions import find_regions
-from okng.domain.arrays import Pixels
+from okng.algorithms.regions import find_regions, named
+from okng.domain.arrays import Floats, Pixels
 from okng.domain.calibration import Calibration
 from okng.domain.errors import BadImage, BadModel, OkngError
 from okng.domain.inspection import Inspection, Timing
@@ -68,8 +71,11 @@ class Inspector:
         height, width = pixels.shape[:2]
         place = self.model.manifest.view.roi or Box(0, 0, width, height)
         regions = find_regions(anomaly_map, self.calibration.review_threshold, place)
-        prediction = Prediction(score, anomaly_map, regions)
+        classes = self._classes(outputs)
+        prediction = Prediction(score, anomaly_map, regions, classes)
         verdict = decide(prediction, self.calibration, self._policy)
+        if verdict is not Verdict.OK:
+            prediction = replace(prediction, regions=named(regions, classes))
         end = perf_counter()
         stages = (decoded - start, viewed - decoded, ran - viewed, end - ran)
         return self._inspection(
@@ -82,6 +88,14 @@ class Inspector:
             timing=Timing(*(1000 * seconds for seconds in stages)),
             prediction=prediction,
         )
+
+    def _classes(self, outputs: Mapping[str, Floats]) -> dict[str, float]:
+        """Return the probability of each class; nothing where the model names none."""
+        card = self.model.manifest.classes
+        if card is None:
+            return {}
+        shares = softmax(outputs["class_scores"][0] / card.temperature)
+        return dict(zip(card.names, shares.tolist(), strict=True))
 
     def _inspection(self, name: str, verdict: Verdict, **known: object) -> Inspection:
         return Inspection(

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from okng.algorithms.logistic import softmax
 from okng.algorithms.pixels import MAX_PIXELS
 from okng.domain.errors import OkngError, ParityError
-from okng.domain.model import Model
+from okng.domain.inspection import Inspection
+from okng.domain.model import Golden, Model
 from okng.domain.ports import Runtime
 from okng.domain.verdict import Verdict
 from okng.services.inspect import Inspector
+
+PROBABILITY_TOLERANCE = 5e-3
+"""How far a class's probability may differ between runtimes."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ def _check(
     largest = 0.0
     for golden in model.manifest.golden:
         found = inspector.inspect(model.golden[golden.file], golden.file)
+        _check_classes(model, golden, found, runtime)
         if found.score is None:
             raise ParityError(f"{golden.file} cannot be inspected: {found.error}")
         difference = abs(found.score - golden.score)
@@ -61,3 +69,23 @@ def _check(
             )
         largest = max(largest, difference)
     return Parity(runtime.label, largest)
+
+
+def _check_classes(model: Model, golden: Golden, found: Inspection, runtime: Runtime) -> None:
+    """Hold probabilities against those of the class scores that the manifest states.
+
+    Raises:
+        ParityError: one is further off than `PROBABILITY_TOLERANCE`.
+    """
+    card = model.manifest.classes
+    if card is None or found.prediction is None or not golden.class_scores:
+        return
+    wanted = softmax(np.array(golden.class_scores) / card.temperature)
+    stated = dict(zip(card.names, wanted.tolist(), strict=True))
+    off = max(abs(found.prediction.classes[name] - share) for name, share in stated.items())
+    if not off <= PROBABILITY_TOLERANCE:
+        raise ParityError(
+            f"{runtime.label} gives {golden.file} probabilities that are off by {off:.2g}; "
+            f"{PROBABILITY_TOLERANCE:.2g} is allowed. Take the runtime that the model was trained "
+            f"on ({model.manifest.trained_on}), or train with this one"
+        )

@@ -1,78 +1,36 @@
-"""Train: good images in, a calibrated model in the store out."""
+"""Train: images in, a calibrated model in the store out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from time import perf_counter
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
-from okng.algorithms.alteration import mild_alterations
-from okng.algorithms.calibration import deal_groups, hold_out, worst_by_group
 from okng.algorithms.fingerprint import fingerprint
-from okng.algorithms.pixels import MAX_PIXELS, Preparer, read
-from okng.detectors.images import Chosen, Copy, WithCopies
-from okng.domain.arrays import Array, Scores
+from okng.algorithms.pixels import Preparer, read
+from okng.domain.arrays import Array, Pixels, Scores
 from okng.domain.calibration import Calibration, Evidence
-from okng.domain.dataset import Dataset
-from okng.domain.errors import BadDataset, BadSetting
-from okng.domain.model import BackboneCard, DataCard, Golden, Manifest, Model
-from okng.domain.ports import Detector, ModelStore, Progress, Runtime, Session, Trained, silent
+from okng.domain.dataset import Dataset, Sample
+from okng.domain.errors import BadDataset
+from okng.domain.model import DataCard, Golden, Manifest, Model
+from okng.domain.ports import Classifier, ModelStore, Progress, Runtime, Session, silent
 from okng.domain.view import View
-from okng.services.calibrate import Wish, calibrate
+from okng.services.calibrate import calibrate
+from okng.services.fitting import Fitted, fit_good
+from okng.services.fitting_labelled import fit_labelled
 from okng.services.parity import Parity, check_parity
 from okng.services.prepare import PreparedImages, Refused
+from okng.services.training_plan import TrainingPlan
 from okng.version import __version__
 
-FOLDS, FEW_FOLDS = 5, 3
-"""Folds of a cross-fitting; fewer from `MANY_PARTS` on, where two thirds teach nearly as much."""
-MANY_PARTS = 300
-ONE_PART_COPIES = 16
-"""Altered copies that are scored where there is one part alone."""
-ENOUGH_HELD_OUT = Wish().parts_needed
-"""Parts that are held out at least, whatever the wish: another may come later."""
-HELD_OUT_SHARE = 0.3
-"""Of the parts that are held out where that is more."""
 TOLERANCE = 1e-3
-"""How far runtimes may differ, as a share of the median good score."""
+"""How far runtimes may differ, as a share of the median good score, or, where classes were learned,
+of the range of all scores if that is more: log-odds have no zero of their own."""
 GOLDEN_BYTES = 32 * 2**20
 _GOLDEN_RANKS = (0.0, 0.25, 0.5, 0.75)
-
-
-class CalibrationPlan(StrEnum):
-    """Where the good scores of the calibration come from.
-
-    `split` holds parts out, `cross-fit` uses every part, `auto` splits where at least as many
-    parts remain to train on as the wished promise, and the default one, need held out.
-    """
-
-    AUTO = "auto"
-    SPLIT = "split"
-    CROSS_FIT = "cross-fit"
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """All that is chosen before a training.
-
-    `config` is the detector's configuration as plain values, for the manifest; `group_pattern` is
-    what gave the samples their groups, where a pattern did.
-    """
-
-    product: str
-    detector_name: str
-    detector: Detector
-    config: Mapping[str, object]
-    backbones: tuple[BackboneCard, ...]
-    view: View
-    wish: Wish = field(default_factory=Wish)
-    calibration: CalibrationPlan = CalibrationPlan.AUTO
-    seed: int = 0
-    max_pixels: int = MAX_PIXELS
-    group_pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,10 +57,10 @@ def train(
     report: Report,
     progress: Progress = silent,
 ) -> Training:
-    """Learn a product from its good images, calibrate, check parity and store the model.
+    """Learn a product, calibrate, check parity and store the model.
 
     Args:
-        dataset: only its good training samples are used.
+        dataset: its good training samples are used alone or, by a classifier, all labelled ones.
         plan: how.
         runtimes: all that are installed; the first one trains.
         store: where the model goes.
@@ -110,25 +68,25 @@ def train(
         progress: is told how far each stage is.
 
     Raises:
-        BadDataset: there is no good image that can be read.
+        BadDataset: there is no good image that can be read, or the labels cannot be learned.
         ParityError: the runtimes disagree; nothing is stored.
     """
     start = perf_counter()
-    samples = dataset.train_good
-    if not samples:
-        raise BadDataset(
-            f"{dataset.root} has no good images to train on; okng learns from good parts: put "
-            "them into a folder named 'good'"
-        )
-    prepare = Preparer(plan.view)
-    with PreparedImages(samples, prepare, plan.max_pixels, progress) as images:
+    samples = learned_samples(dataset, plan)
+    prepare, pictures_seen = Preparer(plan.view), _PictureDigests()
+    with PreparedImages(samples, prepare, plan.max_pixels, progress, pictures_seen) as images:
         groups = _groups(images, plan, progress)
-        fitted = _fit(images, groups, plan, runtimes[0], progress)
-        trained, parts, evidence = fitted.trained, fitted.parts, fitted.evidence
-        graph_hash = sha256(trained.graph).hexdigest()
-        calibration = calibrate(parts, plan.wish, evidence, graph_hash)
+        if isinstance(plan.detector, Classifier):
+            digests = pictures_seen.digests
+            fitted = fit_labelled(
+                images, groups, digests, plan.detector, plan, runtimes[0], progress
+            )
+        else:
+            fitted = fit_good(images, groups, plan.detector, plan, runtimes[0], progress)
+        trained, evidence = fitted.trained, fitted.evidence
+        calibration = _calibration(fitted, plan)
         session = runtimes[0].load(trained.graph)
-        tolerance = TOLERANCE * max(abs(float(np.median(parts))), 1e-3)
+        tolerance = TOLERANCE * max(_scale(fitted), 1e-3)
         clear = _ClearOf(calibration, tolerance)
         golden, pictures = _golden(images, fitted.scores, session, clear, plan.max_pixels)
         held_out = fitted.scored if evidence is Evidence.HELD_OUT else []
@@ -153,6 +111,7 @@ def train(
             tolerance=tolerance,
             trained_on=runtimes[0].label,
             facts=trained.facts,
+            classes=fitted.classes,
         )
         return Model(manifest, trained.graph, pictures)
 
@@ -167,16 +126,72 @@ def train(
     return Training(model, tuple(images.refused), parity, perf_counter() - start)
 
 
+def learned_samples(dataset: Dataset, plan: TrainingPlan) -> tuple[Sample, ...]:
+    """Return the samples that a training reads.
+
+    Raises:
+        BadDataset: there are none.
+    """
+    if isinstance(plan.detector, Classifier):
+        if not dataset.train_labelled:
+            raise BadDataset(
+                f"{dataset.root} has no labelled images to train on: put them into train/good and "
+                "train/<name of the defect>, or let okng doctor FOLDER --split FILE.csv split what "
+                "there is, and train on that file"
+            )
+        return dataset.train_labelled
+    if not dataset.train_good:
+        raise BadDataset(
+            f"{dataset.root} has no good images to train on; okng learns from good parts: put "
+            "them into a folder named 'good'"
+        )
+    return dataset.train_good
+
+
+class _PictureDigests:
+    """Takes a digest of each picture's pixels as it passes."""
+
+    def __init__(self) -> None:
+        self.digests: list[bytes] = []
+
+    def __call__(self, _sample: Sample, _data: bytes, pixels: Pixels) -> None:
+        size = f"{pixels.shape[1]}x{pixels.shape[0]}".encode()
+        digest = blake2b(pixels.tobytes(), digest_size=16, person=size)
+        self.digests.append(digest.digest())
+
+
+def _calibration(fitted: Fitted, plan: TrainingPlan) -> Calibration:
+    calibration = calibrate(
+        fitted.parts,
+        plan.wish,
+        fitted.evidence,
+        sha256(fitted.trained.graph).hexdigest(),
+        subject=fitted.subject,
+        defects=fitted.defects,
+    )
+    note = "; ".join(filter(None, (calibration.note, fitted.note)))
+    return replace(calibration, note=note)
+
+
+def _scale(fitted: Fitted) -> float:
+    """Return what a score's rounding is measured by; see `TOLERANCE`."""
+    median = abs(float(np.median(fitted.parts)))
+    if fitted.classes is None:
+        return median
+    return max(median, float(np.nanmax(fitted.scores) - np.nanmin(fitted.scores)))
+
+
 def _groups(images: PreparedImages, plan: TrainingPlan, progress: Progress) -> Array:
     """Return the part that each image shows, int64 `[n]`.
 
     Raises:
         BadDataset: no image can be read, or what named the parts puts all into one.
     """
+    what = "images" if isinstance(plan.detector, Classifier) else "good images"
     if not len(images):
         first = images.refused[0]
         raise BadDataset(
-            f"none of the {len(images.refused)} good images can be read; the first: {first.reason}"
+            f"none of the {len(images.refused)} {what} can be read; the first: {first.reason}"
         )
     groups = images.parts(plan.seed, progress)
     parts = len(np.unique(groups))
@@ -185,85 +200,10 @@ def _groups(images: PreparedImages, plan: TrainingPlan, progress: Progress) -> A
         pattern = plan.group_pattern
         by = "the list" if pattern is None else f"the group pattern {pattern!r}"
         raise BadDataset(
-            f"{by} puts all {count} good images into one part, {name!r}, but they differ: mend it, "
+            f"{by} puts all {count} {what} into one part, {name!r}, but they differ: mend it, "
             "or leave it out"
         )
     return groups
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """What was trained, and what it made of images that the scoring graph had not seen.
-
-    `parts` has a raw score for each part, ascending; `scores` one for each image, float64 `[n]`,
-    NaN where an image has none.
-    """
-
-    trained: Trained
-    parts: Scores
-    scores: Scores
-    evidence: Evidence
-
-    @classmethod
-    def of(cls, trained: Trained, scores: Scores, groups: Array, evidence: Evidence) -> Self:
-        has_one = np.isfinite(scores)
-        return cls(trained, worst_by_group(scores[has_one], groups[has_one]), scores, evidence)
-
-    @property
-    def scored(self) -> list[int]:
-        """Return the indices of the images that have a score."""
-        return [int(i) for i in np.flatnonzero(np.isfinite(self.scores))]
-
-
-def _fit(
-    images: PreparedImages, groups: Array, plan: TrainingPlan, runtime: Runtime, progress: Progress
-) -> _Fitted:
-    """Train, and score images that the scoring graph has not seen."""
-    rng = np.random.default_rng(plan.seed)
-    parts = len(np.unique(groups))
-    if parts == 1:
-        return _fit_one_part(images, plan, rng, progress)
-    wanted = max(plan.wish.parts_needed, ENOUGH_HELD_OUT)
-    everyone = list(range(len(images)))
-    split = plan.calibration is CalibrationPlan.SPLIT or (
-        plan.calibration is CalibrationPlan.AUTO and parts >= 2 * wanted
-    )
-    if not split:
-        folds = deal_groups(groups, min(FOLDS if parts < MANY_PARTS else FEW_FOLDS, parts), rng)
-        chosen = Chosen(images, everyone)
-        trained = plan.detector.train(chosen, [int(fold) for fold in folds], progress)
-        if trained.cross_fitted is None:
-            raise BadSetting(
-                f"{plan.detector_name} cannot be cross-fitted: take --calibration split"
-            )
-        return _Fitted.of(trained, trained.cross_fitted, groups, Evidence.CROSS_FITTED)
-    held = hold_out(groups, min(max(wanted, round(HELD_OUT_SHARE * parts)), parts // 2), rng)
-    kept, out = [i for i in everyone if not held[i]], [i for i in everyone if held[i]]
-    trained = plan.detector.train(Chosen(images, kept), None, progress)
-    session = runtime.load(trained.graph)
-    scores = np.full(len(images), np.nan)
-    for done, i in enumerate(out, start=1):
-        scores[i] = float(session.run({"image": images[i][None]})["score"][0])
-        progress("calibrate", done, len(out))
-    return _Fitted.of(trained, scores, groups, Evidence.HELD_OUT)
-
-
-def _fit_one_part(
-    images: PreparedImages, plan: TrainingPlan, rng: np.random.Generator, progress: Progress
-) -> _Fitted:
-    """Train on the images of one single part and on altered copies of them, and score these.
-
-    A graph that has seen the images alone scores the copies; nothing better can be had.
-    """
-    count = len(images)
-    alterations = mild_alterations(max(ONE_PART_COPIES, count), rng)
-    copies = [Copy(place % count, one) for place, one in enumerate(alterations)]
-    folds = [0] * count + [1] * len(copies)
-    trained = plan.detector.train(WithCopies(images, copies), folds, progress)
-    if trained.cross_fitted is None:
-        raise BadSetting(f"{plan.detector_name} cannot learn from one single part: take memory")
-    copied = np.sort(trained.cross_fitted[count:])
-    return _Fitted(trained, copied, np.full(count, np.nan), Evidence.ALTERED)
 
 
 def _golden(
@@ -273,7 +213,7 @@ def _golden(
     clear: "_ClearOf",
     max_pixels: int,
 ) -> tuple[tuple[Golden, ...], dict[str, bytes]]:
-    """Choose good images across the range of scores, with the scores that the graph gives them.
+    """Choose images across the range of scores, with the scores that the graph gives them.
 
     An image at the very threshold would get its verdict from rounding, so the next one is taken.
     """
@@ -281,24 +221,26 @@ def _golden(
     ranked = sorted(scored, key=lambda i: float(scores[i]))
     wanted = dict.fromkeys(int(rank * len(ranked)) for rank in _GOLDEN_RANKS)
     others = sorted(set(range(len(images))) - set(scored))
-    chosen: dict[int, float] = {}
+    chosen: dict[int, Golden] = {}
     for place in wanted:
         for i in (*ranked[place::-1], *ranked[place + 1 :], *others):
             if i not in chosen:
-                score = float(session.run({"image": images[i][None]})["score"][0])
+                outputs = session.run({"image": images[i][None]})
+                score = float(outputs["score"][0])
                 if clear(score):
-                    chosen[i] = score
+                    classes = outputs.get("class_scores", np.empty((1, 0)))[0].tolist()
+                    chosen[i] = Golden("", score, tuple(classes))
                     break
     golden: list[Golden] = []
     pictures: dict[str, bytes] = {}
-    for i, score in chosen.items():
+    for i, found in chosen.items():
         data = read(images.samples[i].path, max_pixels)
         if golden and sum(map(len, pictures.values())) + len(data) > GOLDEN_BYTES:
             continue
         suffix = images.samples[i].path.suffix.lower()
         name = f"{len(golden) + 1}{suffix if suffix.isascii() and suffix[1:].isalnum() else ''}"
         pictures[name] = data
-        golden.append(Golden(name, score))
+        golden.append(replace(found, file=name))
     return tuple(golden), pictures
 
 

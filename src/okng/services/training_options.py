@@ -10,7 +10,7 @@ from okng.algorithms.pixels import decode_mask
 from okng.domain.errors import BadImage, BadRequest, BadSetting
 from okng.domain.view import LONGEST_TILED_SIDE_PX, Box
 from okng.services.calibrate import Wish
-from okng.services.train import CalibrationPlan
+from okng.services.training_plan import CalibrationPlan
 
 LONGEST_VIEW_MASK = 700_000
 """Characters of base64: with it, a request's body stays below its limit."""

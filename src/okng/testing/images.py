@@ -1,6 +1,6 @@
 """Pictures of a part that exists nowhere, tiny and quickly made, for tests of what learns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ from okng.domain.view import MASKED, Box
 _GROUND = (92, 104, 112)
 _FACE = (172, 164, 150)
 _DEFECT = (28, 20, 34)
+_SCRATCH = (232, 232, 236)
 
 
 class ArrayImages:
@@ -80,6 +81,29 @@ def with_defect(pixels: Pixels) -> Pixels:
     return spoiled
 
 
+def with_scratch(pixels: Pixels) -> Pixels:
+    """Return a copy of a part, uint8 `[size, size, 3]`, with a bright scratch below the bore."""
+    spoiled, size = pixels.copy(), len(pixels)
+    ends = (size * 5 // 32, size * 45 // 64), (size * 25 // 32, size * 15 // 32)
+    cv2.line(spoiled, *ends, _SCRATCH, max(1, size // 43), cv2.LINE_AA)
+    return spoiled
+
+
+def write_labelled_folder(
+    root: Path, good: int = 12, defective: int = 6, test: int = 4, size: int = 128
+) -> Path:
+    """Write parts as PNG in class folders below `train` and `test`, and return `root`.
+
+    `good`, `hole` and `scratch`; no part appears twice.
+    """
+    first = 0
+    for split, numbers in (("train", (good, defective, defective)), ("test", (test,) * 3)):
+        for (name, spoil), count in zip(_SPOILT.items(), numbers, strict=True):
+            save(root / split / name, [spoil(p) for p in good_parts(count, size, start=first)])
+            first += count
+    return root
+
+
 def write_folder(
     root: Path, good: int = 12, test_good: int = 4, defective: int = 4, size: int = 128
 ) -> Path:
@@ -101,6 +125,17 @@ def save(folder: Path, pictures: Sequence[Pixels] | Pixels) -> list[Path]:
     for path, pixels in zip(paths, pictures, strict=True):
         Image.fromarray(pixels).save(path)
     return paths
+
+
+def _as_it_is(pixels: Pixels) -> Pixels:
+    return pixels
+
+
+_SPOILT: Mapping[str, Callable[[Pixels], Pixels]] = {
+    "good": _as_it_is,
+    "hole": with_defect,
+    "scratch": with_scratch,
+}
 
 
 def _edge(distance: Array) -> Array:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from okng.domain.calibration import Calibration
 from okng.domain.errors import BadModel
-from okng.domain.model import MANIFEST_FORMAT, Manifest
+from okng.domain.model import MANIFEST_FORMAT, MOST_CLASSES, ClassCard, Manifest
 from okng.domain.product import is_product_name
 
 LARGEST_JSON = 32 << 20
@@ -180,7 +180,19 @@ def _manifest_fault(manifest: Manifest) -> str | None:
         return "data.digests are not in ascending order"
     if digests and len(digests) != manifest.data.images:
         return f"data.digests are {len(digests)}, but the images {manifest.data.images}"
-    return _calibration_fault(manifest.calibration)
+    return _class_fault(manifest.classes) or _calibration_fault(manifest.calibration)
+
+
+def _class_fault(card: ClassCard | None) -> str | None:
+    if card is None:
+        return None
+    if not 2 <= len(card.names) <= MOST_CLASSES or len(set(card.names)) < len(card.names):
+        return f"classes.names must be 2 to {MOST_CLASSES} different names"
+    if len(card.images) != len(card.names):
+        return "classes.images are not as many as classes.names"
+    if card.temperature <= 0:
+        return "classes.temperature is not above 0"
+    return None
 
 
 def _calibration_fault(calibration: Calibration) -> str | None:
@@ -191,4 +203,6 @@ def _calibration_fault(calibration: Calibration) -> str | None:
         return "the calibration's graph_sha256 is not 64 hexadecimal digits"
     if any(later < earlier for earlier, later in pairwise(scores)):
         return "the calibration's good_scores are not in ascending order"
+    if any(later < earlier for earlier, later in pairwise(calibration.defect_scores)):
+        return "the calibration's defect_scores are not in ascending order"
     return None

@@ -187,3 +187,9 @@ def _check_graph(manifest: Manifest, graph: bytes, where: str) -> None:
             raise BadModel(
                 f"{where}: the graph's {what} is {of_graph}, but the manifest says {of_manifest}"
             )
+    stated = len(manifest.classes.names) if manifest.classes else None
+    if found.classes != stated:
+        raise BadModel(
+            f"{where}: the graph has {found.classes or 'no'} classes, but the manifest names "
+            f"{stated or 'none'}"
+        )

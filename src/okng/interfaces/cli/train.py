@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Plan(StrEnum):
-    """The choices of `okng.services.train.CalibrationPlan`, without its imports."""
+    """The choices of `okng.services.training_plan.CalibrationPlan`, without its imports."""
 
     AUTO = "auto"
     SPLIT = "split"
@@ -36,7 +36,7 @@ class Tier(StrEnum):
 
 def train(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Images of good parts, or a list.")
+        Path, typer.Argument(metavar="FOLDER", help="Images of parts, or a list of them.")
     ],
     product: options.Product = None,
     detector: Annotated[
@@ -45,7 +45,7 @@ def train(
             "--detector",
             metavar="NAME",
             help="memory: the default. gaussian: faster, for parts that always lie the same. "
-            "fusion: several in one.",
+            "fusion: several in one. probe: names defects, learned from labelled ones.",
         ),
     ] = "memory",
     tier: Annotated[
@@ -106,7 +106,7 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Learn a product from images of good parts.
+    """Learn a product from images of good parts; probe also learns from labelled defects.
 
     Understands good/ beside folders of defects, MVTec AD, AD 2 and LOCO, VisA, COCO, Label Studio,
     Lookout for Vision, a flat folder of good images, and a CSV of path,label[,mask]. Makes a new
@@ -125,7 +125,7 @@ def train(
         training_advice,
     )
     from okng.services.first_look import first_look
-    from okng.services.train import CalibrationPlan
+    from okng.services.training_plan import CalibrationPlan
     from okng.settings import read_settings
 
     output = Output(as_json)
@@ -231,7 +231,12 @@ def training_record(training: "Training") -> dict[str, Any]:
 def _learned(training: "Training") -> str:
     manifest = training.model.manifest
     data = manifest.data
-    text = f"{counted(data.images - data.held_out, 'good image')} by {manifest.detector}"
+    if (card := manifest.classes) is None:
+        what = counted(data.images - data.held_out, "good image")
+    else:
+        kinds = zip(card.names, card.images, strict=True)
+        what = ", ".join(f"{images:,} {name}" for name, images in kinds)
+    text = f"{what} by {manifest.detector}"
     if data.held_out:
         text += f"; {data.held_out} more held out to calibrate"
     text += f", at {manifest.view.width} x {manifest.view.height} px"

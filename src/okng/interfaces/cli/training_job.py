@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -78,7 +79,10 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     )
     folder, within = Path(str(request["folder"])), Path(str(request["within"]))
     dataset = read_dataset(folder, chosen.group_pattern, within)
-    speaker.say(note=f"{counted(len(dataset.train_good), 'good image')}, read as {dataset.layout}")
+    labels = Counter(sample.label for sample in dataset.train_labelled if sample.is_defective)
+    counts = [f"{number:,} {label}" for label, number in sorted(labels.items())]
+    said = ", ".join([counted(len(dataset.train_good), "good image"), *counts])
+    speaker.say(note=f"{said}, read as {dataset.layout}")
     for note in (*dataset.notes, *first_look(dataset, settings.max_pixels)):
         speaker.say(note=note)
     if advice := training_advice(dataset, options, settings):

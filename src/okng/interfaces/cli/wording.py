@@ -85,7 +85,8 @@ def calibration_record(calibration: "Calibration") -> dict[str, object]:
     """Return a calibration for JSON, without its scores but for their number."""
     from dataclasses import asdict
 
-    record = asdict(calibration) | {"good_scores": len(calibration.good_scores)}
+    counts = {name: len(getattr(calibration, name)) for name in ("good_scores", "defect_scores")}
+    record = asdict(calibration) | counts
     record["promises"] = [asdict(p) | {"text": str(p)} for p in calibration.promises]
     return record
 

@@ -65,6 +65,8 @@ class InspectionAnswer(Answer):
     image_height: int | None
     timing: TimingAnswer | None
     error: str | None
+    kind: str | None = Field(description="What the model calls the defect, if it names any")
+    classes: dict[str, float] = Field(description="The probability of each class it knows")
     regions: list[RegionAnswer]
     part_id: str | None
     lot: str | None

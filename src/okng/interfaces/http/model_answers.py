@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from okng.domain.calibration import Evidence, Method
+from okng.domain.calibration import Evidence, Method, Subject
 from okng.interfaces.http.answers import Answer
 
 
@@ -52,7 +52,7 @@ class PromiseAnswer(Answer):
 
 
 class CalibrationAnswer(Answer):
-    """`good_scores` is their number; the scores stay with the model."""
+    """`good_scores` and `defect_scores` are their numbers; the scores stay with the model."""
 
     version: int
     graph_sha256: str
@@ -66,3 +66,5 @@ class CalibrationAnswer(Answer):
     evidence: Evidence
     note: str
     author: str
+    subject: Subject
+    defect_scores: int

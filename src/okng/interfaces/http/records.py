@@ -11,7 +11,11 @@ API = "/api/v1"
 
 def calibration_record(calibration: Calibration) -> dict[str, object]:
     """Return a calibration without its scores but for their number."""
-    plain = {**vars(calibration), "good_scores": len(calibration.good_scores)}
+    plain = {
+        **vars(calibration),
+        "good_scores": len(calibration.good_scores),
+        "defect_scores": len(calibration.defect_scores),
+    }
     plain["promises"] = [{**vars(one), "text": str(one)} for one in calibration.promises]
     return plain
 

@@ -57,11 +57,13 @@ def record_of(row: InspectionRow) -> InspectionRecord:
     """Return the inspection of a row; its prediction has an empty map."""
     body = json.loads(row.body)
     regions, timing = body.pop("regions"), body.pop("timing")
+    classes = body.pop("classes", {})
     prediction = None
     if regions is not None:
         nothing = np.zeros((0, 0), np.float32)
         score = math.nan if row.score is None else row.score
-        prediction = Prediction(score, nothing, tuple(_region(region) for region in regions))
+        found = tuple(_region(region) for region in regions)
+        prediction = Prediction(score, nothing, found, classes)
     return InspectionRecord(
         id=row.id,
         at=row.at,
@@ -89,6 +91,8 @@ def _body(inspection: Inspection) -> str:
     values["timing"] = None if inspection.timing is None else asdict(inspection.timing)
     prediction = inspection.prediction
     values["regions"] = None if prediction is None else [asdict(r) for r in prediction.regions]
+    if prediction is not None and prediction.classes:
+        values["classes"] = dict(prediction.classes)
     return json.dumps(values, separators=(",", ":"), default=_plain)
 
 
