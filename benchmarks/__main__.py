@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = (
     ("accuracy", "--tiers", "fast", "balanced", "accurate", "gaussian"),
+    ("classifiers",),
     ("reference",),
     ("few",),
     ("speed",),

@@ -31,9 +31,18 @@ def options(name: str, **others: object) -> TrainingOptions:
     if name not in TIERS:
         raise SystemExit(f"there is no tier {name!r}: choose from {', '.join(TIERS)}")
     for backbone in TIERS[name].backbones:
-        if backbone not in backbones(home()).names():
-            add(backbone, _weights(backbone), None, home())
+        added(backbone)
     return in_tier(TrainingOptions(config=others), name)
+
+
+def added(backbone: str) -> None:
+    """Add a backbone from the folder of weights if it is not there yet.
+
+    Raises:
+        SystemExit: there are no weights.
+    """
+    if backbone not in backbones(home()).names():
+        add(backbone, _weights(backbone), None, home())
 
 
 def _weights(backbone: str) -> Path:

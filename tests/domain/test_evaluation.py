@@ -1,6 +1,6 @@
 import pytest
 
-from okng.domain.evaluation import Rate
+from okng.domain.rates import Rate
 
 
 @pytest.mark.parametrize(("count", "total", "value"), [(0, 0, None), (0, 4, 0.0), (1, 4, 0.25)])

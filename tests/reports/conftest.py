@@ -15,10 +15,10 @@ from okng.domain.evaluation import (
     KindResult,
     Latency,
     PixelResult,
-    Rate,
     Shelf,
 )
 from okng.domain.model import BackboneCard
+from okng.domain.rates import Rate
 from okng.domain.verdict import Verdict
 from okng.testing.models import tiny_model
 

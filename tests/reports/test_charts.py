@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okng.domain.evaluation import Rate
+from okng.domain.rates import Rate
 from okng.reports.charts import histogram, interval, roc
 
 SCORES = st.lists(st.floats(-1e6, 1e6), max_size=40)

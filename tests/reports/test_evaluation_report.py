@@ -10,7 +10,8 @@ import pytest
 from okng.domain.arrays import Mask, Pixels
 from okng.domain.dataset import GOOD
 from okng.domain.errors import BadImage
-from okng.domain.evaluation import Evaluation, Rate
+from okng.domain.evaluation import Evaluation
+from okng.domain.rates import Rate
 from okng.domain.verdict import Verdict
 from okng.reports.evaluation import headline, noun, summary, to_html, to_json
 

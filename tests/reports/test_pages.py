@@ -1,6 +1,6 @@
 import pytest
 
-from okng.domain.evaluation import Rate
+from okng.domain.rates import Rate
 from okng.reports.pages import figure, ms, percent, share, spaced
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"

@@ -1,6 +1,5 @@
 """What class scores say: probabilities, the score of an image, and how sure they may be."""
 
-from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from okng.algorithms.logistic import Labels, log_loss, softmax
 from okng.domain.arrays import Array, Scores
+from okng.domain.naming import SureBin, Sureness
 
 COOLEST, HOTTEST = 1e-2, 1e2
 """Between which temperatures are looked for."""
@@ -68,32 +68,11 @@ def fit_temperature(class_scores: Array, labels: Labels) -> float:
     return exp(-(low + high) / 2)
 
 
-@dataclass(frozen=True)
-class SureBin:
-    """Images about which the model was similarly sure: `sure` on the mean, `right` of them so."""
-
-    count: int
-    sure: float
-    right: float
-
-
-@dataclass(frozen=True)
-class Sureness:
-    """Whether a model is as sure as it is right.
-
-    `error` is the mean distance between both, weighted by the images (the expected calibration
-    error of Guo et al. 2017, equation 3); `log_loss` in nats.
-    """
-
-    bins: tuple[SureBin, ...]
-    error: float
-    log_loss: float
-
-
 def sureness(class_scores: Array, labels: Labels, temperature: float, bins: int = 10) -> Sureness:
     """Set how sure the model was of what it named against how often it was right.
 
-    Bins hold equally many images, so that each says something.
+    The error is the expected calibration error of Guo et al. 2017, equation 3. Bins hold equally
+    many images, so that each says something.
 
     Args:
         class_scores: float `[n, K]`, n >= 1.

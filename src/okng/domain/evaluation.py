@@ -9,30 +9,17 @@ from okng.domain.arrays import Floats
 from okng.domain.calibration import Calibration
 from okng.domain.masks import MaskSource
 from okng.domain.model import Manifest
+from okng.domain.naming import Naming
+from okng.domain.rates import Rate
 from okng.domain.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A share, with the two-sided 95 % Clopper-Pearson interval around it."""
-
-    count: int
-    total: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float | None:
-        """The share itself; None where there was nothing to count."""
-        return self.count / self.total if self.total else None
-
-    def record(self) -> dict[str, object]:
-        return asdict(self) | {"value": self.value}
-
-
-@dataclass(frozen=True)
 class ImageResult:
-    """One image's outcome. `image` is its path below the dataset's root."""
+    """One image's outcome. `image` is its path below the dataset's root.
+
+    Where the model names classes, `named` is what it called the image, and `share` how probable.
+    """
 
     image: str
     label: str
@@ -40,6 +27,8 @@ class ImageResult:
     score: float | None
     p_value: float | None
     error: str | None = None
+    named: str | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +80,7 @@ class Shelf(StrEnum):
     MISS = "miss"
     FALSE_CALL = "false call"
     CATCH = "catch"
+    MISNAMED = "misnamed"
 
 
 @dataclass(frozen=True)
@@ -115,7 +105,8 @@ class Evaluation:
     `parts` is the number of physical parts that the images show. `roc` holds corners of the curve
     as (false, true positive rate). `f1_threshold`: at or above it an image counts as defective.
     Rates are over images that got a verdict; `ERROR` is counted in `confusion` alone. `left_out`
-    names the images that were not used because the model was made from them.
+    names the images that were not used because the model was made from them. `naming` is there
+    where the model names classes.
     """
 
     dataset: str
@@ -141,6 +132,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     exhibits: tuple[Exhibit, ...] = field(default=(), repr=False)
     left_out: tuple[str, ...] = ()
+    naming: Naming | None = None
 
     @property
     def model(self) -> str:
@@ -178,6 +170,7 @@ class Evaluation:
             "good_reviewed": self.good_reviewed.record(),
             "escapes": self.escapes.record(),
             "kinds": [kind.record() for kind in self.kinds],
+            "naming": self.naming.record() if self.naming else None,
             "latency": {
                 "total": asdict(self.total_latency) if self.total_latency else None,
                 "graph": asdict(self.graph_latency) if self.graph_latency else None,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okng.domain.arrays import Scores
-from okng.domain.evaluation import Rate
+from okng.domain.rates import Rate
 from okng.reports.drawing import Scale, round_ticks, svg, text
 
 NARROW = 350

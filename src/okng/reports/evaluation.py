@@ -12,6 +12,7 @@ from okng.domain.masks import MaskSource
 from okng.domain.verdict import Verdict
 from okng.reports import charts
 from okng.reports.gallery import cards
+from okng.reports.naming import reliability, sentence
 from okng.reports.pages import encodable, environment
 
 DEFECTIVE = "defective"
@@ -47,6 +48,9 @@ def to_html(
         histograms=_histograms(evaluation),
         roc=_roc(evaluation),
         shelves=shelves,
+        naming=evaluation.naming,
+        reliability=reliability(evaluation.naming) if evaluation.naming else "",
+        sureness_said=sentence(evaluation.naming) if evaluation.naming else "",
         Verdict=Verdict,
         interval=charts.interval,
     )

@@ -4,7 +4,7 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from okng.domain.evaluation import Rate
+from okng.domain.rates import Rate
 
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _GONE = "\N{EN DASH}"

@@ -8,26 +8,21 @@ from math import isfinite
 from os.path import commonpath
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from okng.algorithms.binomial import clopper_pearson
-from okng.algorithms.heatmap import upsample
 from okng.algorithms.metrics import (
-    PixelScores,
     auroc,
     average_precision,
     f1_max,
-    longest_side,
-    pixel_grid,
     roc_points,
 )
 from okng.domain.arrays import Floats, Mask, Scores
 from okng.domain.calibration import Calibration
 from okng.domain.counting import chosen, counted
 from okng.domain.dataset import GOOD, Sample, defect_names
-from okng.domain.errors import BadDataset, OkngError
+from okng.domain.errors import BadDataset
 from okng.domain.evaluation import (
     Confusion,
     Evaluation,
@@ -36,20 +31,18 @@ from okng.domain.evaluation import (
     KindResult,
     Latency,
     PixelResult,
-    Rate,
     Shelf,
 )
 from okng.domain.inspection import Inspection, Timing
 from okng.domain.masks import MaskSource
 from okng.domain.model import Manifest
 from okng.domain.ports import Progress, silent
+from okng.domain.rates import Rate
 from okng.domain.verdict import Verdict
-from okng.domain.view import Box
+from okng.services.evaluate_naming import Named, misnamed, naming, stranger_note
+from okng.services.evaluate_pixels import LONGEST_SIDE_PX, PixelJudge
 
 DEFECTIVE = "defective"
-LONGEST_SIDE_PX = 256
-PIXEL_CAPACITY = 48_000_000
-"""Pixels held for the pixel metrics (192 MB): 732 images of 256 x 256; more are judged smaller."""
 SHELF_SIZE = 6
 SHELF_LEAST = 4
 """How many misses, and how many false calls, are shown; near ones make up the least number."""
@@ -64,6 +57,11 @@ class _Seen:
     result: ImageResult
     anomaly_map: Floats | None
     timing: Timing | None
+    classes: Mapping[str, float]
+
+    @property
+    def named(self) -> Named:
+        return Named(self.result.label, self.classes)
 
 
 def evaluate(
@@ -94,14 +92,16 @@ def evaluate(
     labelled, known = _unseen(labelled, manifest, digest)
     # A map of more cells, as of a large image in tiles, is judged cell by cell.
     finest = max(LONGEST_SIDE_PX, manifest.map_height, manifest.map_width)
-    pixels = _Pixels(labelled, manifest.view.roi, load_mask, finest)
+    pixels = PixelJudge(labelled, manifest.view.roi, load_mask, finest)
     seen = []
     for done, sample in enumerate(labelled, start=1):
         inspection = inspect(sample)
         result = _result(sample, inspection, base)
         prediction = None if result.verdict is Verdict.ERROR else inspection.prediction
         anomaly_map = prediction.anomaly_map if prediction else None
-        seen.append(_Seen(sample, result, anomaly_map, inspection.timing if prediction else None))
+        timing = inspection.timing if prediction else None
+        classes = prediction.classes if prediction else {}
+        seen.append(_Seen(sample, result, anomaly_map, timing, classes))
         if anomaly_map is not None:
             pixels.add(sample, result.image, inspection, anomaly_map)
         progress("evaluate", done, len(labelled))
@@ -114,6 +114,8 @@ def evaluate(
             "This model does not say which images it was made from, so nothing tells whether some "
             "of them are among these: train it again."
         )
+    if manifest.classes and (strangers := stranger_note(_names(seen), manifest.classes)):
+        notes.append(strangers)
     found = _summary(seen, manifest, calibration, pixels.result(), notes, dataset, runtime)
     return replace(found, left_out=tuple(_name(sample, base) for sample in known))
 
@@ -169,80 +171,6 @@ def _left_out_note(known: Sequence[Sample], fresh: Sequence[Sample], base: Path)
     return text
 
 
-class _Pixels:
-    """Sets maps against masks, at one bounded resolution for all images."""
-
-    def __init__(
-        self,
-        samples: Sequence[Sample],
-        roi: Box | None,
-        load_mask: Callable[[MaskSource], Mask],
-        finest: int,
-    ) -> None:
-        self.wanted = any(sample.masks for sample in samples)
-        self.notes: list[str] = []
-        self._roi = roi
-        self._load_mask = load_mask
-        self._longest = longest_side(len(samples), PIXEL_CAPACITY, finest)
-        self._scores = PixelScores(len(samples) * self._longest**2 if self.wanted else 0)
-        self._images = self._without_mask = self._empty_mask = 0
-
-    def add(self, sample: Sample, name: str, inspection: Inspection, anomaly_map: Floats) -> None:
-        """Take one image's map; a good image counts as free of defects everywhere."""
-        if not self.wanted:
-            return
-        if not sample.is_good and not sample.masks:
-            self._without_mask += 1
-            return
-        size = inspection.image_height or 1, inspection.image_width or 1
-        box = self._roi or Box(0, 0, size[1], size[0])
-        height, width = pixel_grid(box.height, box.width, self._longest)
-        truth = np.zeros((height, width), np.bool_)
-        try:
-            for mask in sample.masks if not sample.is_good else ():
-                truth |= _on_grid(self._load_mask(mask), size, box, height, width)
-        except OkngError as error:
-            self._without_mask += 1
-            self.notes.append(f"The mask of {name} could not be used: {error}")
-            return
-        if not sample.is_good and not truth.any():
-            self._empty_mask += 1
-            return
-        self._images += 1
-        self._scores.add(upsample(anomaly_map, height, width), truth)
-
-    def result(self) -> PixelResult | None:
-        """Return the figures; None where no sample has a mask."""
-        if not self.wanted:
-            return None
-        figures = self._scores.figures()
-        return PixelResult(
-            figures.auroc,
-            figures.aupro,
-            self._images,
-            figures.components,
-            self._longest,
-            self._without_mask,
-            self._empty_mask,
-        )
-
-
-def _on_grid(mask: Mask, size: tuple[int, int], box: Box, height: int, width: int) -> Mask:
-    """Bring a mask to the size of its image, cut the region of interest, resize by nearest.
-
-    A defect so small that it falls between the pixels of the grid takes each that it touches.
-    """
-    grey = mask.astype(np.uint8)
-    if grey.shape != size:
-        grey = np.asarray(cv2.resize(grey, size[::-1], interpolation=cv2.INTER_NEAREST))
-    part = grey[box.y : box.y + box.height, box.x : box.x + box.width]
-    nearest = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
-    if nearest.any() or not part.any():
-        return nearest
-    covered = cv2.resize(part.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(covered) > 0
-
-
 def _result(sample: Sample, inspection: Inspection, base: Path) -> ImageResult:
     """Return the outcome; a score that is no finite number is an error."""
     name = _name(sample, base)
@@ -253,7 +181,17 @@ def _result(sample: Sample, inspection: Inspection, base: Path) -> ImageResult:
         prediction is None or bool(np.isfinite(prediction.anomaly_map).all())
     )
     if inspection.verdict is not Verdict.ERROR and numbers and finite:
-        return ImageResult(name, label, inspection.verdict, inspection.score, inspection.p_value)
+        classes = prediction.classes if prediction else {}
+        called = prediction.named if prediction else None
+        return ImageResult(
+            name,
+            label,
+            inspection.verdict,
+            inspection.score,
+            inspection.p_value,
+            named=called,
+            share=classes[called] if called else None,
+        )
     why = inspection.error or "The model's answer is not a finite number: inspect the image alone."
     return ImageResult(name, label, Verdict.ERROR, None, None, why)
 
@@ -302,7 +240,13 @@ def _summary(
         graph_latency=_latency([s.timing.graph_ms for s in seen if s.timing]),
         notes=tuple(notes),
         exhibits=_exhibits(seen),
+        naming=naming(_names(seen), manifest.classes) if manifest.classes else None,
     )
+
+
+def _names(seen: Sequence[_Seen]) -> list[Named]:
+    """Return what the images that got a verdict were called."""
+    return [one.named for one in seen if one.result.score is not None]
 
 
 def _confusion(seen: Sequence[_Seen]) -> Confusion:
@@ -366,6 +310,7 @@ def _exhibits(seen: Sequence[_Seen]) -> tuple[Exhibit, ...]:
         *(_exhibit(Shelf.CATCH, one) for one in catches),
         *(_exhibit(Shelf.MISS, one) for one in misses),
         *(_exhibit(Shelf.FALSE_CALL, one) for one in false_calls),
+        *(_exhibit(Shelf.MISNAMED, ranked[i]) for i in misnamed([one.named for one in ranked])),
     )
 
 

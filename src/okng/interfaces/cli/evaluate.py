@@ -10,7 +10,9 @@ from okng.interfaces.cli import options, wording
 from okng.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
-    from okng.domain.evaluation import Evaluation, Latency, Rate
+    from okng.domain.evaluation import Evaluation, Latency
+    from okng.domain.naming import Naming
+    from okng.domain.rates import Rate
 
 
 def evaluate(
@@ -100,6 +102,8 @@ def say_evaluation(output: Output, evaluation: "Evaluation", report: Path) -> No
             ],
         )
         output.line()
+    if evaluation.naming:
+        _say_names(output, evaluation.naming)
     output.card(_figures(evaluation))
     for index, text in enumerate(evaluation.notes):
         if index == 0 and evaluation.left_out:
@@ -110,7 +114,39 @@ def say_evaluation(output: Output, evaluation: "Evaluation", report: Path) -> No
     output.line(f"Report: {report}", style="bold")
 
 
+def _say_names(output: Output, naming: "Naming") -> None:
+    """Show precision, recall and F1 of each class, and which was taken for which."""
+    output.table(
+        ["named", "precision", "recall", "F1", "images", "taken for"],
+        [
+            [
+                one.name,
+                _figure(one.precision),
+                _figure(one.recall),
+                _figure(one.f1),
+                f"{one.support:,}",
+                _taken_for(naming, row),
+            ]
+            for row, one in enumerate(naming.classes)
+        ],
+    )
+    output.line()
+
+
+def _taken_for(naming: "Naming", row: int) -> str:
+    wrong = [
+        f"{name} {count:,}"
+        for column, (name, count) in enumerate(
+            zip(naming.names, naming.confusion[row], strict=True)
+        )
+        if count and column != row
+    ]
+    return ", ".join(wrong) or "-"
+
+
 def _figures(evaluation: "Evaluation") -> list[tuple[str, str | Sequence[str]]]:
+    from okng.reports.naming import sentence
+
     pixels = evaluation.pixels
     rows: list[tuple[str, str | Sequence[str]]] = [
         (
@@ -119,6 +155,9 @@ def _figures(evaluation: "Evaluation") -> list[tuple[str, str | Sequence[str]]]:
             f"{_figure(evaluation.average_precision)}, F1-max {_figure(evaluation.f1_max)}",
         )
     ]
+    if (naming := evaluation.naming) is not None:
+        rows.append(("Names", _rate(naming.accuracy, "named rightly")))
+        rows.append(("Sureness", sentence(naming)))
     if pixels is not None:
         rows.append(("Pixel", f"AUROC {_figure(pixels.auroc)}, AUPRO {_figure(pixels.aupro)}"))
     rows += [
