@@ -133,8 +133,11 @@ def fill(database: Database, number: int) -> None:
     with database.session() as session:
         session.execute(text(parts))
         session.execute(text(hours))
-        if database.dialect == "postgresql":  # as its autovacuum does by itself
-            session.execute(text("ANALYZE"))
+    if database.dialect == "postgresql":  # as its autovacuum does by itself
+        with database.engine.connect() as plain_connection:
+            plain_connection.execution_options(isolation_level="AUTOCOMMIT").execute(
+                text("VACUUM ANALYZE")
+            )
 
 
 def questions(number: int) -> Iterator[tuple[str, InspectionFilter, Order, str | None]]:

@@ -35,6 +35,11 @@ export function attachGestures(viewer) {
     viewer.zoom(Math.exp(-speed * pixels), here(event));
   }, { passive: false });
 
+  // A finger that leaves in full motion would throw what it drew, and the next tap only stop that.
+  canvas.addEventListener("touchmove", (event) => {
+    if (viewer.tool !== null) event.preventDefault();
+  }, { passive: false });
+
   canvas.addEventListener("pointerdown", (event) => {
     if (viewer.image === null) return;
     canvas.setPointerCapture(event.pointerId);
