@@ -8,19 +8,28 @@ is kept for the next time) and drives the Chromium of this machine, or that of O
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.sync_api import sync_playwright
 
+from okng.adapters.stores.sql.identifiers import new_id
+from okng.adapters.stores.sql.inspections import SqlInspections
 from okng.bootstrap.demo import show_demo
-from okng.bootstrap.service import build_service
+from okng.bootstrap.service import Service, build_service
+from okng.domain.people import CONSOLE
+from okng.domain.records import Context, InspectionFilter, InspectionRecord, Order, is_sampled
+from okng.domain.verdict import Verdict
+from okng.services.trigger import Trigger
 from okng.settings import Settings
 
 PASSWORD = "four unrelated plain words"
@@ -121,16 +130,63 @@ def _ten_shown(page: Any) -> None:
 
 
 def _compared(page: Any) -> None:
-    if page.locator("#choice").count() == 0:
-        return  # there is but one model
     page.locator("#images tbody tr").first.wait_for(timeout=300_000)
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.pair img')].every(img => img.naturalWidth)"
-    )
+    page.locator(".pair figcaption .badge").first.wait_for()
+
+
+def _reviewed(page: Any) -> None:
+    page.locator("#said .verdict").wait_for()
+    page.locator("#loading").wait_for(state="hidden")
+
+
+def _marked(page: Any) -> None:
+    _reviewed(page)
+    page.keyboard.press("b")
+    page.keyboard.press("Space")
+    for key in ("ArrowRight", "ArrowDown") * 8:
+        page.keyboard.press(key)
+    page.keyboard.press("Space")
+    page.keyboard.press("n")
+
+
+def _listed(page: Any) -> None:
+    page.wait_for_function("() => !document.getElementById('table').hasAttribute('aria-busy')")
+    page.wait_for_load_state("networkidle")
+
+
+def _told(page: Any) -> None:
+    _listed(page)
+    page.locator("#rows a").first.click()
+    page.wait_for_url("**/results/*")
+    page.locator("#said .verdict").wait_for()
+
+
+def _charted(page: Any) -> None:
+    page.locator("#charts:not([hidden]) .uplot").first.wait_for()
+
+
+def _trained_again(page: Any) -> None:
+    """Train again once, and come back to the candidate of then."""
+    jobs = page.request.get("/api/v1/jobs?product=flange&state=done").json()["items"]
+    if jobs:
+        page.goto(f"/review/train?product=flange&job={jobs[0]['id']}")
+    else:
+        page.get_by_role("button", name="Train again").click()
+    page.locator("#promote:not(:disabled)").wait_for(timeout=600_000)
+    page.locator("#pair figcaption .badge").first.wait_for(timeout=60_000)
+    page.locator("#comparison").scroll_into_view_if_needed()
+
+
+def _as_kiosk(page: Any) -> None:
+    page.get_by_label("Name of the screen").fill("hall-1")
+    page.get_by_role("button", name="Make this screen a kiosk").click()
+    page.wait_for_url("**/kiosk")
+    page.locator("#counts div").first.wait_for()
 
 
 PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "login": ("/login", None),
+    "password": ("/password", None),
     "about": ("/about", None),
     "inspect": ("/inspect", _with_samples),
     "inspect-one": ("/inspect", _one_inspected),
@@ -142,8 +198,16 @@ PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "sensitivity": ("/sensitivity", _line_moved),
     "dataset": ("/products/product", _checked),
     "model": ("/products/model", _reported),
-    "compare": ("/products/compare", _compared),
+    "review": ("/review?product=flange", _reviewed),
+    "review-marked": ("/review?product=flange", _marked),
+    "train-again": ("/review/train?product=flange", _trained_again),
+    "compare": ("/products/compare?product=flange", _compared),
+    "results": ("/results?product=flange", _listed),
+    "story": ("/results?product=flange", _told),
+    "charts": ("/results/charts?product=flange", _charted),
     "live": ("/live", _ten_shown),
+    "kiosk": ("/live", _as_kiosk),
+    "fault": ("/results/00000000-0000-7000-8000-000000000000", None),
 }
 """By name: the path, and what is done there before the picture is taken."""
 
@@ -161,6 +225,8 @@ def provide(home: Path) -> str:
     try:
         first = service.start()
         show_demo(service, home / "demo" / "flange", "flange")
+        if not service.search.page(InspectionFilter(), Order.NEWEST, 1, None, CONSOLE).items:
+            _let_a_month_pass(service, home / "demo" / "flange" / "test")
     finally:
         service.close()
     if first is not None:
@@ -168,6 +234,32 @@ def provide(home: Path) -> str:
     reset = [*OKNG, "users", "reset-password", "admin", "--json"]
     done = subprocess.run(reset, env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)["password"]
+
+
+def _let_a_month_pass(service: Service, place: Path) -> None:
+    """Inspect test images, and let many like these be inspected and reviewed in the last weeks."""
+    chance, now = random.Random(0), datetime.now(UTC)
+    images = {folder.name: sorted(folder.iterdir()) for folder in sorted(place.iterdir())}
+    made: dict[str, list[InspectionRecord]] = {}
+    for label, files in images.items():
+        for path in files[:6]:
+            trigger = Trigger(path.read_bytes(), f"{label}/{path.name}")
+            record = service.inspect.inspect("flange", trigger, CONSOLE).record
+            made.setdefault(label, []).append(record)
+    past = []
+    for number in range(4000):
+        at = now - timedelta(minutes=10 * number + chance.randrange(10))
+        label = "good" if chance.random() < (0.97 if number % 900 > 60 else 0.9) else ""
+        one = chance.choice(made[label or chance.choice([name for name in made if name != "good"])])
+        context = Context(f"P-{5000 - number}", f"L-{at:%m%d}", "top", "cam-1", "press-2")
+        past.append((replace(one, id=new_id(), at=at, context=context), label))
+    SqlInspections(service.database).add_many([record for record, _ in past])
+    for record, label in past:
+        unsure = record.inspection.verdict is not Verdict.OK
+        if record.at < now - timedelta(hours=6) and (unsure or is_sampled(record.id)):
+            defect = (record.inspection.image or "").partition("/")[0]
+            said = (Verdict.OK, None) if label == "good" else (Verdict.NG, defect)
+            service.reviews.review(record.id, *said, "", CONSOLE)
 
 
 @contextmanager
