@@ -243,7 +243,7 @@ def _let_a_month_pass(service: Service, place: Path) -> None:
     made: dict[str, list[InspectionRecord]] = {}
     for label, files in images.items():
         for path in files[:6]:
-            trigger = Trigger(path.read_bytes(), f"{label}/{path.name}")
+            trigger = Trigger(path.read_bytes(), f"{label}-{path.name}")
             record = service.inspect.inspect("flange", trigger, CONSOLE).record
             made.setdefault(label, []).append(record)
     past = []
@@ -257,7 +257,7 @@ def _let_a_month_pass(service: Service, place: Path) -> None:
     for record, label in past:
         unsure = record.inspection.verdict is not Verdict.OK
         if record.at < now - timedelta(hours=6) and (unsure or is_sampled(record.id)):
-            defect = (record.inspection.image or "").partition("/")[0]
+            defect = (record.inspection.image or "").rpartition("-")[0]
             said = (Verdict.OK, None) if label == "good" else (Verdict.NG, defect)
             service.reviews.review(record.id, *said, "", CONSOLE)
 

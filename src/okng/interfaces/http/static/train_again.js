@@ -42,6 +42,7 @@ async function compare() {
   const right = [0, 0];
   const rows = the("rows");
   the("comparison").hidden = false;
+  the("compared").hidden = false;
   the("candidate-name").textContent = candidate;
   the("promote").querySelector("span").textContent = t("again.promote", { model: candidate });
   rows.replaceChildren();
@@ -54,6 +55,7 @@ async function compare() {
     count(models, right, number + 1);
   }
   if (told.compared.length === 0) rows.append(make("tr", {}, make("td", { colspan: 4, class: "soft" }, t("again.none"))));
+  the("compared").hidden = true;
   the("promote").disabled = false;
 }
 
