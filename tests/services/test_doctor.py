@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from okng.adapters.datasets import read_dataset
+from okng.domain.dataset import Split
 from okng.domain.doctor import Check, Finding, Urgency
 from okng.domain.view import View
 from okng.services.calibrate import Wish
@@ -125,3 +126,16 @@ def test_a_split_names_the_parts_that_are_shown_again(folder: Path) -> None:
     named = [sample for sample in split if sample.group]
     assert {sample.path.name for sample in named} == {"000.png", "copy.png"}
     assert len({(sample.group, sample.split) for sample in named}) == 1
+
+
+def test_a_split_can_have_a_validation_set(folder: Path) -> None:
+    """Each label gives its shares to test and validation, and a part is on one side alone."""
+    checkup = examine(read_dataset(folder), CheckupPlan(VIEW))
+    split = split_samples(checkup.samples, checkup.parts, 0.25, 0, validation_share=0.25)
+    for label in ("good", "hole"):
+        own = [sample.split for sample in split if sample.label == label]
+        assert {*own} == {*Split}, label
+    sides: dict[int, set[Split]] = {}
+    for part, sample in zip(checkup.parts.tolist(), split, strict=True):
+        sides.setdefault(part, set()).add(sample.split)
+    assert all(len(found) == 1 for found in sides.values())

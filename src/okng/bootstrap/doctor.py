@@ -65,7 +65,12 @@ def write_diagnosis(diagnosis: Diagnosis, to: Path | None, settings: Settings) -
 
 
 def write_split(
-    checkup: Checkup, to: Path, test_share: float, seed: int, settings: Settings
+    checkup: Checkup,
+    to: Path,
+    test_share: float,
+    seed: int,
+    settings: Settings,
+    validation_share: float = 0.0,
 ) -> dict[str, int]:
     """Write a list with a split that keeps a part's images together.
 
@@ -79,7 +84,7 @@ def write_split(
         BadDataset: a file's name cannot stand in a list.
         BadImage: a mask that was drawn does not fit its image.
     """
-    samples = split_samples(checkup.samples, checkup.parts, test_share, seed)
+    samples = split_samples(checkup.samples, checkup.parts, test_share, seed, validation_share)
     masks = to.with_name(f"{to.stem}-masks")
     with writing(to.parent):
         to.parent.mkdir(parents=True, exist_ok=True)

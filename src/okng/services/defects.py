@@ -55,7 +55,7 @@ def chosen_defects(dataset: Dataset) -> tuple[tuple[Sample, ...], bool]:
             f"{dataset.name} has no labelled defects: name a folder of defective parts, or put "
             "them into folders by name, beside good/"
         )
-    train = tuple(sample for sample in every if sample.split is Split.TRAIN)
+    train = tuple(sample for sample in every if sample.split is not Split.TEST)
     return (train, False) if train else (every, True)
 
 
@@ -109,6 +109,7 @@ def _refuse_learned(samples: Sequence[Sample]) -> None:
     if samples:
         raise BadDataset(
             f"{counted(len(samples), 'image')} among these defects, such as {samples[0].path}, "
-            "taught the model what good parts look like: name a folder of defective parts only, "
-            "or train again without them"
+            "taught the model: name a folder of defective parts that it has not seen, or train "
+            "again without them. A model that learned from labelled defects keeps the scores that "
+            "they got before it knew them: leave the folder out"
         )

@@ -115,7 +115,7 @@ def _findings(
 
 def _of_training(survey: Survey) -> list[int]:
     """Return the indices of the good images that a training learns from."""
-    return [i for i, s in enumerate(survey.samples) if s.is_good and s.split is Split.TRAIN]
+    return [i for i, s in enumerate(survey.samples) if s.is_good and s.split is not Split.TEST]
 
 
 def _unlikeness(

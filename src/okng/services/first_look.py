@@ -40,7 +40,7 @@ def first_look(dataset: Dataset, max_pixels: int = MAX_PIXELS) -> tuple[str, ...
 def _leaks(dataset: Dataset, groups: Sequence[Sequence[Sample]]) -> str:
     leaked = 0
     for group in groups:
-        if any(sample.split is Split.TRAIN for sample in group):
+        if any(sample.split is not Split.TEST for sample in group):
             leaked += sum(sample.split is Split.TEST for sample in group)
     if not leaked:
         return ""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from okng.domain.calibration import Calibration
 from okng.domain.errors import BadSetting
 from okng.services.calibrate import (
@@ -63,6 +65,21 @@ def recalibration(
         ng = choice.ng_threshold
         return lambda old, version: set_thresholds(old, threshold, ng, wish, version)
     return lambda old, version: recalibrate(old, wish, version)
+
+
+def kept_defects(calibration: Calibration) -> DefectScores:
+    """Return the defects that the model learned from, by the scores they got unseen.
+
+    Raises:
+        BadSetting: it learned from none.
+    """
+    if not calibration.defect_scores:
+        raise BadSetting(
+            "a bound on escapes, or their cost, needs labelled defects, and this model learned "
+            "from good images alone: name a folder of defective parts with --defects FOLDER"
+        )
+    scores = np.array(calibration.defect_scores)
+    return DefectScores(scores, len(scores))
 
 
 def by_defects(found: DefectScores, defects: DefectWish, wish: Wish) -> Recalibrate:

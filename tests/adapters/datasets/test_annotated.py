@@ -127,12 +127,12 @@ def test_compressed_runs_of_every_size(tmp_path: Path) -> None:
 
 
 def test_coco_with_a_list_for_each_split(tmp_path: Path) -> None:
-    """Lists say their split by folder or name; a validation set trains where there is a test."""
+    """Lists say their split by folder or name; a validation set is the test where there is none."""
     for split in ("train", "valid", "test"):
         images(tmp_path / "a", f"{split}/0.png")
         write(tmp_path / "a" / split / "_annotations.coco.json", coco("0.png"))
     assert sides(read_dataset(tmp_path / "a")) == {
-        "train/0.png": "train", "valid/0.png": "train", "test/0.png": "test",
+        "train/0.png": "train", "valid/0.png": "validation", "test/0.png": "test",
     }  # fmt: skip
     images(tmp_path / "b", "train2017/0.png", "val2017/1.png")
     write(tmp_path / "b/annotations/instances_train2017.json", coco("0.png"))

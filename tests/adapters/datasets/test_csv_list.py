@@ -42,7 +42,7 @@ def test_all_columns(folder: Path) -> None:
     assert (b.label, b.split, b.group) == ("crack", Split.TEST, "8")
     assert b.path == folder / "img/b.png"
     assert b.masks == (folder / "img/m.png",)
-    assert (c.label, c.split, c.group) == (None, Split.TRAIN, None)
+    assert (c.label, c.split, c.group) == (None, Split.VALIDATION, None)
     assert dataset.name == "list"
     assert dataset.root == folder
 

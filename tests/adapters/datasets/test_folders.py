@@ -176,8 +176,9 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
     touch(tmp_path, "Test/ok_front/0.png", "Test/def_front/0.png", "Val/ok_front/0.png")
     dataset = read(ClassFolders(), tmp_path)
     assert sides(dataset) == {
-        "train/good": 2,
+        "train/good": 1,
         "train/def_front": 2,
+        "validation/good": 1,
         "test/good": 1,
         "test/def_front": 1,
     }
@@ -189,6 +190,15 @@ def test_a_validation_set_is_the_test_where_there_is_none(tmp_path: Path) -> Non
     touch(tmp_path, "train/good/0.png", "val/good/0.png", "val/crack/0.png")
     dataset = read(ClassFolders(), tmp_path)
     assert sides(dataset) == {"train/good": 1, "test/good": 1, "test/crack": 1}
+
+
+def test_a_validation_set_beside_a_test_set_is_one(tmp_path: Path) -> None:
+    """With train/, val/ and test/, val/ is neither learned by classifiers nor tested."""
+    names = ("train/good/0.png", "train/crack/0.png", "val/good/0.png", "val/crack/0.png")
+    touch(tmp_path, *names, "test/crack/0.png")
+    dataset = read(ClassFolders(), tmp_path)
+    assert sides(dataset)["validation/good"] == sides(dataset)["validation/crack"] == 1
+    assert len(dataset.train_good) == 2
 
 
 def test_flat_masks_are_used_only_where_a_stem_is_unique(tmp_path: Path) -> None:

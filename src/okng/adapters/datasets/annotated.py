@@ -114,8 +114,9 @@ def _images_of(file: Path) -> Path:
 
 def _split(said: str | None, is_tested: bool) -> Split:
     """A validation set trains where there is a test set besides, and is the test where not."""
-    is_test = said == "test" or (said == "validation" and not is_tested)
-    return Split.TEST if is_test else Split.TRAIN
+    if said == "validation":
+        return Split.VALIDATION if is_tested else Split.TEST
+    return Split.TEST if said == "test" else Split.TRAIN
 
 
 def _notes(listing: Listing, samples: Sequence[Sample]) -> list[str]:

@@ -106,9 +106,11 @@ def _are_classes(placed: list[Placed], listing: Listing, has_splits: bool) -> bo
 
 
 def _split(folder: str, is_tested: bool) -> Split:
-    """A validation set trains where there is a test set besides, and is the test where not."""
+    """A validation set is the test where there is no test set besides."""
     name = folder.lower()
-    return Split.TEST if name in _TEST or (name in _VALIDATION and not is_tested) else Split.TRAIN
+    if name in _VALIDATION:
+        return Split.VALIDATION if is_tested else Split.TEST
+    return Split.TEST if name in _TEST else Split.TRAIN
 
 
 def _notes(listing: Listing, placed: list[Placed], good: set[str]) -> list[str]:

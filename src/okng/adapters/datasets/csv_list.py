@@ -20,8 +20,9 @@ EXPECTED = "path,label[,mask][,split][,group]"
 _SPLITS = {
     "train": Split.TRAIN,
     "training": Split.TRAIN,
-    "val": Split.TRAIN,
-    "validation": Split.TRAIN,
+    "val": Split.VALIDATION,
+    "valid": Split.VALIDATION,
+    "validation": Split.VALIDATION,
     "test": Split.TEST,
     "testing": Split.TEST,
 }
@@ -35,8 +36,8 @@ class CsvList:
 
     The first line names the columns, in any order; columns of other names are passed over. Paths
     are relative to the file. `label` is good (or ok, normal, pass, ...), a defect's name, or empty
-    where nobody has said. `mask` may name several files, with | between them. `split` is train or
-    test (validation trains). `group` names the part.
+    where nobody has said. `mask` may name several files, with | between them. `split` is train,
+    validation or test. `group` names the part.
     Files outside of the folder `within` are refused, whether they exist or not.
     """
 
@@ -86,7 +87,9 @@ class CsvList:
         mask = row.get("mask", "")
         split = row.get("split", "train").lower()
         if split not in _SPLITS:
-            raise BadDataset(f"{where}: the split is {split!r}; it must be train or test")
+            raise BadDataset(
+                f"{where}: the split is {split!r}; it must be train, validation or test"
+            )
         group = row.get("group") or None
         return Sample(
             path,

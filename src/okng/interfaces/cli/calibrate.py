@@ -50,9 +50,7 @@ def calibrate(
     ] = None,
     escape_cost: Annotated[
         float | None,
-        typer.Option(
-            "--escape-cost", metavar="X", help="An escape costs this many overkills. --defects."
-        ),
+        typer.Option("--escape-cost", metavar="X", help="An escape costs this many overkills."),
     ] = None,
     defect_rate: Annotated[
         float,
@@ -62,9 +60,7 @@ def calibrate(
     ] = 0.05,
     max_escapes: Annotated[
         float | None,
-        typer.Option(
-            "--max-escapes", metavar="SHARE", help="Defective parts called OK, at most. --defects."
-        ),
+        typer.Option("--max-escapes", metavar="SHARE", help="Defective parts called OK, at most."),
     ] = None,
     group_pattern: options.GroupPattern = None,
     as_json: options.Json = False,
@@ -72,14 +68,15 @@ def calibrate(
     """Change a model's thresholds without training again.
 
     By a promise about good parts (--max-overkill), by hand (--threshold), by what an escape costs
-    or by a bound on escapes (--defects). Makes a new calibration; the old ones stay.
+    or by a bound on escapes: of the parts in --defects or, where the model learned from labelled
+    defects, of those. Makes a new calibration; the old ones stay.
     """
     _check(threshold, ng_threshold, defects, escape_cost, max_escapes, group_pattern)
     _check_in_use(context, threshold, ng_threshold, defects, escape_cost)
     from okng.bootstrap import calibrate as add_calibration
     from okng.bootstrap import store
     from okng.services.calibrate import DefectWish, recalibrate, set_thresholds
-    from okng.services.recalibrate import by_defects
+    from okng.services.recalibrate import by_defects, kept_defects
     from okng.settings import read_settings
 
     output, settings = Output(as_json), read_settings()
@@ -95,6 +92,9 @@ def calibrate(
         scores = _score_defects(output, name, defects, group_pattern, settings)
         make = by_defects(scores, wanted, wish)
         refused = scores.refused
+    elif escape_cost is not None or max_escapes is not None:
+        wanted = DefectWish(escape_cost, defect_rate, max_escapes)
+        make = by_defects(kept_defects(old), wanted, wish)
     elif threshold is not None:
         review = threshold
         make = lambda of, number: set_thresholds(of, review, ng_threshold, wish, number)  # noqa: E731
@@ -150,9 +150,11 @@ def _check(
     if threshold is not None and defects is not None:
         raise typer.BadParameter("give --threshold or --defects, not both")
     wishes = [wish for wish in (escape_cost, max_escapes) if wish is not None]
-    if defects is None and wishes:
-        raise typer.BadParameter("--escape-cost and --max-escapes need --defects FOLDER")
-    if defects is not None and len(wishes) != 1:
+    if threshold is not None and wishes:
+        raise typer.BadParameter("--escape-cost and --max-escapes choose the threshold themselves")
+    if len(wishes) > 1:
+        raise typer.BadParameter("give --escape-cost X or --max-escapes SHARE, not both")
+    if defects is not None and not wishes:
         raise typer.BadParameter("--defects needs --escape-cost X or --max-escapes SHARE, one of")
 
 

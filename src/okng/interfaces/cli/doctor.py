@@ -40,6 +40,14 @@ def doctor(
         float,
         typer.Option("--test-share", metavar="SHARE", help="Of each label, that the test gets."),
     ] = 0.2,
+    validation_share: Annotated[
+        float,
+        typer.Option(
+            "--validation-share",
+            metavar="SHARE",
+            help="Of each label, for thresholds; without, a training holds parts out by itself.",
+        ),
+    ] = 0.0,
     max_overkill: options.MaxOverkill = 0.01,
     confidence: options.Confidence = 0.95,
     group_pattern: options.GroupPattern = None,
@@ -61,6 +69,12 @@ def doctor(
         raise typer.BadParameter(
             f"{test_share:g} is no share between 0 and 1", param_hint="--test-share"
         )
+    if not 0 <= validation_share < 1 - test_share:
+        raise typer.BadParameter(
+            f"{validation_share:g} of all, beside {test_share:g} for the test, leaves nothing to "
+            "train on",
+            param_hint="--validation-share",
+        )
     wish = options.wish_of(max_overkill, confidence, margin=0.25)
     from okng.adapters.datasets import read_dataset
     from okng.bootstrap.doctor import examine_dataset, write_diagnosis, write_split
@@ -75,7 +89,7 @@ def doctor(
     say_diagnosis(output, checkup.diagnosis, written)
     document: dict[str, object] = {**checkup.diagnosis.record(), "report": written}
     if split is not None:
-        counts = write_split(checkup, split, test_share, seed, settings)
+        counts = write_split(checkup, split, test_share, seed, settings, validation_share)
         document["split"] = {"file": split.absolute(), "counts": counts}
         _say_split(output, split, counts, dataset.name)
     output.document(document)
