@@ -178,6 +178,13 @@ def _trained_again(page: Any) -> None:
 
 
 def _as_kiosk(page: Any) -> None:
+    page.context.clear_cookies()  # a kiosk ends the session that makes it: not everybody's
+    page.goto("/login")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("nav")
+    page.goto("/live")
     page.get_by_label("Name of the screen").fill("hall-1")
     page.get_by_role("button", name="Make this screen a kiosk").click()
     page.wait_for_url("**/kiosk")

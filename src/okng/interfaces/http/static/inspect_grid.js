@@ -1,6 +1,6 @@
 /** The images of a batch with their verdicts, sortable. */
 
-import { make } from "./dom.js";
+import { make, painted } from "./dom.js";
 import { thumbnailOf } from "./pictures.js";
 import { scoreText, t } from "./page.js";
 import { badge } from "./verdicts.js";
@@ -88,7 +88,8 @@ export class BatchGrid {
 
   #picture(item, row) {
     // One after the other, so that a large batch does not fill the memory with decoded images.
-    this.thumbnails = this.thumbnails.then(async () => {
+    // The verdict comes first: pictures are made when it is on the screen.
+    this.thumbnails = this.thumbnails.then(painted).then(async () => {
       const small = this.byItem.has(item) ? await thumbnailOf(item) : null;
       if (small !== null) row.querySelector(".thumbnail").replaceChildren(small);
     });
