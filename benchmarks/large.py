@@ -44,7 +44,7 @@ from okng.settings import Settings
 from okng.testing.images import ArrayImages
 
 SIDE_PX, CELL_PX = 4000, 16
-TILE = {"tile_px": 512, "stride_px": 448}
+TILE = {"tile_px": 512, "stride_px": 384}
 SMALL = 0.032
 """The flange's defects span hundreds of pixels at this size; this makes them 10 to 25."""
 KINDS = ("dent", "corrosion", "chip")

@@ -1,6 +1,6 @@
 """Does the promise hold? The share of trainings whose true overkill exceeds the promised bound.
 
-    python -m benchmarks.promise [--trainings 200] [--blocks 100] [--side 32] [--real 10]
+    python -m benchmarks.promise [--trainings 200] [--blocks 100] [--side 32] [--sizes 600 ...] [--real 10]
 
 Each training is `okng.services.train.train` on good parts of the generator that no other training
 sees: 600 parts, of which 299 are held out and promise at most 1 % overkill at 95 % confidence; and,
@@ -13,8 +13,8 @@ of so many trainings are rendered, and further trainings draw theirs from all of
 two of them share a few parts.
 
 What is done is kept in `build/benchmarks`, and a run goes on where another ended. `--real` adds the
-data sets: of their good images some are drawn to train on and the others judged. The draws overlap,
-so that is a description, not a test.
+data sets: half of their good parts are drawn to train on and the others judged, all images of a part
+on one side. The draws overlap, so that is a description, not a test.
 """
 
 import argparse
@@ -33,7 +33,8 @@ from benchmarks.promise_report import report
 from benchmarks.setting import datasets
 from benchmarks.shared_front import SharedFront
 from okng.adapters.stores.model_folder import FolderModelStore
-from okng.algorithms.pixels import Preparer, decode_file
+from okng.algorithms.calibration import hold_out
+from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode_file
 from okng.bootstrap import DEFAULT_SIZE
 from okng.bootstrap.building import build_detector, build_runtime
 from okng.detectors.memory import MemoryConfig
@@ -43,6 +44,7 @@ from okng.domain.model import Model
 from okng.domain.ports import silent
 from okng.domain.view import View
 from okng.graphs.features import feature_graph
+from okng.services.prepare import PreparedImages
 from okng.services.train import train
 from okng.services.training_plan import TrainingPlan
 from okng.settings import Settings
@@ -53,8 +55,6 @@ FRESH, FRESH_FEW = 20_000, 5_000
 FEW = (20, 50, 100, 300)
 FIRST_TRAINED = 1_000_000
 """Number of the first part that is trained on; those below are the fresh ones."""
-ENOUGH, LEAST_JUDGED = 650, 250
-"""Of a data set: good images that let a training hold 299 parts out, and that remain at least."""
 BLOCK = 1000
 BATCH = 50
 CHECKED_TRAININGS, CHECKED = 5, 3
@@ -147,8 +147,9 @@ def main() -> None:
             parts, bench = GoodParts(FOLDER, CAMERA_PX), Bench(side)
             fresh = _fresh_features(parts, bench)
             population = Population(parts, arguments.blocks or arguments.trainings)
-            for sizes in ((PARTS,), FEW):
-                for number in range(arguments.trainings):
+            for group in ((PARTS,), FEW):
+                sizes = [n for n in group if n in arguments.sizes]
+                for number in range(arguments.trainings if sizes else 0):
                     _one(number, sizes, population, bench, fresh, kept)
                     if population.blocks >= arguments.trainings:
                         bench.runtime.forget()
@@ -158,16 +159,18 @@ def main() -> None:
 
 
 def _one_set(dataset: Dataset, repeats: int, kept: Kept) -> None:
-    """Train on some of a data set's good images, drawn anew each time, and judge the others."""
+    """Train on half of a data set's good parts, drawn anew each time, and judge the others."""
     missing = [i for i in range(repeats) if f"{dataset.name}/{i}" not in kept]
     if not missing:
         return
     good = [replace(s, split=Split.TRAIN) for s in dataset.samples if s.is_good]
-    trained_on = ENOUGH if len(good) >= ENOUGH + LEAST_JUDGED else len(good) // 2
     bench = Bench(DEFAULT_SIZE[0])
+    with PreparedImages(good, bench.prepare, MAX_PIXELS, silent) as images:
+        parts = images.parts()
     for i in missing:
-        order = np.random.default_rng(i).permutation(len(good))
-        chosen, others = ([good[j] for j in half] for half in np.split(order, [trained_on]))
+        is_judged = hold_out(parts, len(np.unique(parts)) // 2, np.random.default_rng(i))
+        chosen = [sample for sample, out in zip(good, is_judged, strict=True) if not out]
+        others = [sample for sample, out in zip(good, is_judged, strict=True) if out]
         with tempfile.TemporaryDirectory(prefix="okng-promise-") as place:
             model = bench.train(chosen, Path(place))
         scores = [bench.scores(model, item[None]) for item in bench.features(others)]
@@ -251,6 +254,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--trainings", type=int, default=200, help="0: only report what is kept")
     parser.add_argument("--blocks", type=int, help="of parts that are rendered; default: for all")
     parser.add_argument("--side", type=int, default=32, help="of what the graph sees, in px")
+    sizes = [PARTS, *FEW]
+    parser.add_argument("--sizes", type=int, nargs="+", default=sizes, choices=sizes, help="parts")
     parser.add_argument("--real", type=int, default=0, metavar="N", help="draws of each data set")
     return parser.parse_args()
 

@@ -166,10 +166,11 @@ def _exceeding(groups: Sequence[Sequence[dict[str, Any]]]) -> Panel:
     sizes = [float(group[0]["n"]) for group in groups]
     shares = [beyond(group) / len(group) for group in groups]
     allowed = 1 - CONFIDENCE
+    top = max(2 * allowed, 1.1 * max(shares))
     return Panel(
         "Cross-fitted: promise exceeded",
         Axis("good parts", is_log=True),
-        Axis("share of trainings", percent=True, low=0.0, high=2 * allowed),
+        Axis("share of trainings", percent=True, low=0.0, high=top),
         [
             Curve("allowed", [(sizes[0], allowed), (sizes[-1], allowed)], 2, dashed=True),
             Curve("exceeded", list(zip(sizes, shares, strict=True)), 0, dots=True),

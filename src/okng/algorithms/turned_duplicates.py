@@ -41,7 +41,7 @@ _ITERATIONS = 30
 _UNRELATED = 60  # pairs that say what unrelated images have
 _FINE, _COARSE, _LOCAL = 0.8, 2.4, 4.5  # the texture's band, and over what it is levelled, in px
 _LARGEST_SCALE = 1.6  # in area; a refinement beyond has lost its way
-_ROWS = 512
+_ROWS = 128
 _ALL = np.full((SKETCH, SKETCH), 255, np.uint8)
 
 Affine = NDArray[np.float32]
@@ -264,10 +264,11 @@ def _angle(turn: Array) -> tuple[float, bool]:
 def _unrelated(turns: Turns, chosen: NDArray[np.int64], seed: int) -> float:
     """Return the median of one minus the likeness over pairs taken at random."""
     rng, n = np.random.default_rng(seed), len(chosen)
-    first, second = np.triu_indices(n, 1)
-    if len(first) > _UNRELATED:
+    if n * (n - 1) // 2 > _UNRELATED:
         first = rng.integers(0, n, _UNRELATED)
         second = (first + rng.integers(1, n, _UNRELATED)) % n
+    else:
+        first, second = np.triu_indices(n, 1)
     ends = zip(chosen[first].tolist(), chosen[second].tolist(), strict=True)
     pairs = [turns.compare(i, j) for i, j in ends]
     return float(np.median([1.0 if pair is None else 1 - pair.likeness for pair in pairs]))

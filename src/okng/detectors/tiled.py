@@ -19,7 +19,7 @@ from okng.domain.ports import Detector, Images, Progress, Runtime, TakeMap, Trai
 from okng.graphs.signature import check_signature
 from okng.graphs.tiled import joint_graph, tiled_graph
 
-DEFAULT_OVERLAP = 8
+DEFAULT_OVERLAP = 4
 """Tiles overlap by one part of so many unless somebody says otherwise."""
 
 
@@ -42,7 +42,7 @@ class TiledConfig(BaseModel):
         Field(
             title="Stride",
             description="From one tile to the next at most, in pixels; the tiles overlap by the "
-            "rest. Seven eighths of a tile unless given.",
+            "rest. Three quarters of a tile unless given.",
             ge=16,
             le=2048,
         ),

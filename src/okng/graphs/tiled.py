@@ -60,8 +60,8 @@ def joint_graph(grid: TileGrid, share: float) -> ModelProto:
     graph = GraphBuilder("joint")
     maps = graph.input("maps", "float32", ("N", len(grid.kept), down.tile, across.tile))
     plane = _side_by_side(graph, maps, grid)
-    plane = graph.node("MatMul", graph.constant(down.blending(grid.overlap)), plane)
-    plane = graph.node("MatMul", plane, graph.constant(across.blending(grid.overlap).T))
+    plane = graph.node("MatMul", graph.constant(down.blending()), plane)
+    plane = graph.node("MatMul", plane, graph.constant(across.blending().T))
     ranked = plane
     if not grid.inspected.all():
         keep = graph.constant(grid.inspected)
