@@ -1,6 +1,7 @@
 """Does the promise hold? The share of trainings whose true overkill exceeds the promised bound.
 
-    python -m benchmarks.promise [--trainings 200] [--blocks 100] [--side 32] [--sizes 600 ...] [--real 10]
+    python -m benchmarks.promise [--trainings 200] [--blocks 100] [--side 32] [--sizes 600 20]
+        [--real 10]
 
 Each training is `okng.services.train.train` on good parts of the generator that no other training
 sees: 600 parts, of which 299 are held out and promise at most 1 % overkill at 95 % confidence; and,
@@ -13,8 +14,8 @@ of so many trainings are rendered, and further trainings draw theirs from all of
 two of them share a few parts.
 
 What is done is kept in `build/benchmarks`, and a run goes on where another ended. `--real` adds the
-data sets: half of their good parts are drawn to train on and the others judged, all images of a part
-on one side. The draws overlap, so that is a description, not a test.
+data sets: half of their good parts are drawn to train on and the others judged, all images of a
+part on one side. The draws overlap, so that is a description, not a test.
 """
 
 import argparse

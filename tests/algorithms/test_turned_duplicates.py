@@ -126,7 +126,6 @@ def test_real_bottles_and_their_turned_copies(okng_data: Path) -> None:
     assert pairs_of([*bottles, *copies]) == {(k, 60 + k) for k in range(12)}
 
 
-
 def test_memory_grows_with_the_images_alone() -> None:
     """No list of all pairs is made: 2,000 images take some megabytes, their pairs would take 32."""
     turns = Turns(np.full((2000, SKETCH, SKETCH), 128, np.uint8))

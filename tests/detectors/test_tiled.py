@@ -225,7 +225,7 @@ def test_masked_tiles_are_not_computed() -> None:
 
 
 def test_tiles_are_fitted_to_the_detector() -> None:
-    """Tile and stride become the nearest that the detector takes; three quarters are the default."""
+    """Tile and stride become the nearest that the detector takes; the default is three quarters."""
     assert TiledConfig(tile_px=512).fitted(16, 16).stride_px == 384
     fitted = TiledConfig(tile_px=512, stride_px=450).fitted(14, 14)
     assert (fitted.tile_px, fitted.stride_px) == (518, 448)
