@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from okng.domain.errors import BadDataset, BadRequest, Conflict, TooLarge, TooMany
 from okng.domain.people import Principal, Right
@@ -296,10 +297,14 @@ class Uploads:
                 except Conflict:
                     continue  # a part is coming in
                 removed += 1
-        known = {upload.id for upload in uploads} | {d.id for d in self._datasets.of()}
+        datasets = self._datasets.of()
+        known = {upload.id for upload in uploads} | {dataset.id for dataset in datasets}
+        # A dataset that okng wrote itself lies in a folder whose name is not the record's.
+        known |= {part for dataset in datasets for part in Path(dataset.folder).parts}
         for stray in there - known:
-            self._files.remove_bytes(stray)
-            self._files.remove_folder(stray)
+            if _begun(stray) < since:  # a younger one may be being written: its record comes last
+                self._files.remove_bytes(stray)
+                self._files.remove_folder(stray)
         return removed
 
     @contextmanager
@@ -366,3 +371,8 @@ class Uploads:
 def _parts(piece: bytes, largest: int) -> Iterator[bytes]:
     for start in range(0, len(piece), largest):
         yield piece[start : start + largest]
+
+
+def _begun(upload_id: str) -> datetime:
+    """Return when an id was made: a UUID of version 7 begins with its milliseconds."""
+    return datetime.fromtimestamp((UUID(upload_id).int >> 80) / 1000, UTC)

@@ -42,6 +42,8 @@ from okng.services.uploads import UploadLimits, Uploads
 TEACHER = Principal("emil", Role.ENGINEER.rights)
 REVIEWER = Principal("rita", Role.REVIEWER.rights)
 NOW = datetime.now(UTC)
+OLD_ID = "018f0000-0000-7000-8000-000000000000"
+"""Of the spring of 2024."""
 
 
 def png(seed: int = 0) -> bytes:
@@ -359,14 +361,27 @@ def test_abandoned_uploads_go_after_a_day(intake: Intake) -> None:
 def test_what_a_crash_left_goes_too(intake: Intake) -> None:
     """Bytes and folders that no record speaks of are removed; datasets stay."""
     record = intake.uploads.finish(intake.send(), TEACHER).dataset
-    stray = new_id()
+    stray, other, young = OLD_ID, OLD_ID.replace("7000", "7001"), new_id()
     for left in (stray, record.id):
         (intake.home / "uploads" / f"{left}.zip").write_bytes(b"x")
     (intake.home / "datasets" / stray).mkdir()
-    (intake.home / "datasets" / f".{new_id()}.partial").mkdir()
+    (intake.home / "datasets" / f".{other}.partial").mkdir()
+    (intake.home / "datasets" / young).mkdir()  # it may be being written
     intake.uploads.expire()
     assert list((intake.home / "uploads").iterdir()) == []
-    assert [path.name for path in (intake.home / "datasets").iterdir()] == [record.id]
+    kept = {path.name for path in (intake.home / "datasets").iterdir()}
+    assert kept == {record.id, young}
+
+
+def test_a_dataset_that_okng_wrote_stays(intake: Intake) -> None:
+    """Its folder has a name of its own, which the tidying up knows by the record."""
+    record = intake.uploads.finish(intake.send(), TEACHER).dataset
+    written = intake.home / "datasets" / OLD_ID
+    shutil.copytree(intake.home / "datasets" / record.id, written)
+    other = replace(record, id=new_id(), name="written", folder=f"datasets/{OLD_ID}/list.csv")
+    intake.known.add(other)
+    intake.uploads.expire()
+    assert written.is_dir()
 
 
 def test_lost_bytes_fail_an_upload(intake: Intake) -> None:
