@@ -18,6 +18,7 @@ ANSWER = {
     "review_threshold": 1.0, "ng_threshold": 2.0, "time": "", "score": 3.0, "p_value": 0.1,
     "image_width": 8, "image_height": 8, "error": None, "key": None, "reviewed": None,
     "timing": {"decode_ms": 1, "view_ms": 1, "graph_ms": 1, "decide_ms": 1, "total_ms": 4},
+    "kind": "scratch", "classes": {"good": 0.1, "scratch": 0.9},
     "regions": [{"box": {"x": 1, "y": 2, "width": 3, "height": 4}, "area_px": 5,
                  "peak_score": 3.0, "kind": None}],
     "part_id": "p", "lot": None, "view": None, "camera": None, "station": None,
@@ -61,6 +62,7 @@ def test_an_answer_has_types() -> None:
     assert answer.regions == (okng.Region(okng.Box(1, 2, 3, 4), 5, 3.0),)
     assert answer.timing is not None
     assert answer.timing.total_ms == 4
+    assert (answer.kind, answer.classes) == ("scratch", {"good": 0.1, "scratch": 0.9})
     assert answer.at.tzinfo is not None
     assert dict(service.asked[0].url.params) == {"part_id": "p", "model": "bottle-3"}
     assert service.asked[0].headers["Authorization"] == "Bearer okng_x"

@@ -354,7 +354,7 @@ def _answer(record: Mapping[str, Any]) -> Answer:
         for name in (
             "id", "product", "model", "graph_sha256", "calibration", "review_threshold",
             "ng_threshold", "score", "p_value", "error", "part_id", "lot", "view", "camera",
-            "station", "kind", "classes",
+            "station",
         )
     }  # fmt: skip
     stages = ("decode_ms", "view_ms", "graph_ms", "decide_ms")
@@ -362,6 +362,8 @@ def _answer(record: Mapping[str, Any]) -> Answer:
         **plain,
         at=datetime.fromisoformat(record["at"]),
         verdict=Verdict(record["verdict"]),
+        kind=record.get("kind"),
+        classes=dict(record.get("classes", {})),
         regions=tuple(_region(region) for region in record["regions"]),
         timing=None if timing is None else Timing(*(timing[stage] for stage in stages)),
         reviewed=None if record["reviewed"] is None else Verdict(record["reviewed"]),

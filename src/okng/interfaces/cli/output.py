@@ -27,6 +27,7 @@ STAGES = {
     "copies": "Trying altered copies",
     "features": "Computing features",
     "fit": "Learning",
+    "choose": "Choosing settings",
     "cross-fit": "Cross-fitting",
     "calibrate": "Scoring held-out parts",
     "turned": "Looking for turned copies",
