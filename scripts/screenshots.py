@@ -66,7 +66,7 @@ def _batch_inspected(page: Any) -> None:
 
 
 def _to_train(page: Any) -> None:
-    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("link", name="Train", exact=True).first.click()
     _with_samples(page)
     page.locator("#tiers-said").get_by_text("this machine").wait_for()
 
