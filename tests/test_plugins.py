@@ -8,6 +8,8 @@ from okng import plugins
 from okng.domain.errors import BadSetting
 from okng.testing.detectors import MeanPart
 
+DETECTORS = ["memory", "gaussian", "fusion", "probe", "autoencoder", "student"]
+
 
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +32,7 @@ def test_everything_in_the_table_can_be_loaded(kind: str, name: str) -> None:
 def test_names_are_in_the_order_of_preference() -> None:
     """OpenVINO stands before ONNX Runtime, memory before gaussian."""
     assert plugins.names("runtime") == ["openvino", "onnxruntime"]
-    assert plugins.names("detector") == ["memory", "gaussian", "fusion", "probe"]
+    assert plugins.names("detector") == DETECTORS
 
 
 def test_unknown_name() -> None:
@@ -42,7 +44,7 @@ def test_unknown_name() -> None:
 @pytest.mark.usefixtures("offered")
 def test_third_parties_are_not_loaded_unless_allowed() -> None:
     """An installed package gets no say until the settings name it."""
-    assert plugins.names("detector") == ["memory", "gaussian", "fusion", "probe"]
+    assert plugins.names("detector") == DETECTORS
     with pytest.raises(BadSetting):
         plugins.load("detector", "mean")
 
@@ -50,7 +52,7 @@ def test_third_parties_are_not_loaded_unless_allowed() -> None:
 @pytest.mark.usefixtures("offered")
 def test_third_parties_that_are_allowed() -> None:
     """A detector that the settings name is listed and loaded, others still not."""
-    assert plugins.names("detector", ["mean"]) == ["memory", "gaussian", "fusion", "probe", "mean"]
+    assert plugins.names("detector", ["mean"]) == [*DETECTORS, "mean"]
     assert plugins.load("detector", "mean", ["mean"]) is MeanPart
     assert plugins.names("runtime", ["mean"]) == ["openvino", "onnxruntime"]
 

@@ -16,6 +16,8 @@ SHIPPED: dict[tuple[str, str], str] = {
     ("detector", "gaussian"): "okng.detectors.gaussian:Gaussian",
     ("detector", "fusion"): "okng.detectors.fusion:Fusion",
     ("detector", "probe"): "okng.detectors.probe:Probe",
+    ("detector", "autoencoder"): "okng.learning.autoencoder:Autoencoder",
+    ("detector", "student"): "okng.learning.student:Student",
     ("runtime", "openvino"): "okng.adapters.runtimes.openvino:OpenVino",
     ("runtime", "onnxruntime"): "okng.adapters.runtimes.onnxruntime:OnnxRuntime",
 }

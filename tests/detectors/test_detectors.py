@@ -8,6 +8,18 @@ from okng.testing.classifiers import CLASSIFIER_CHECKS, ClassifierTrial
 from okng.testing.detectors import DETECTOR_CHECKS, DetectorTrial
 from okng.testing.plugins import check_config
 
+SHORT: dict[str, dict[str, object]] = {
+    "autoencoder": {
+        "epochs": 2, "steps": 35, "batch": 4, "levels": 3, "code": 64, "learning_rate": 0.01,
+        "schedule": "constant",
+    },
+    "student": {
+        "epochs": 3, "steps": 10, "batch": 4, "strange": 24, "teacher_epochs": 2, "width": 16,
+        "channels": 16, "code": 8, "learning_rate": 3e-3,
+    },
+}  # fmt: skip
+"""What makes a training of minutes one of a second, on pictures of 64 pixels."""
+
 
 @pytest.fixture(scope="module")
 def runtime() -> OnnxRuntime:
@@ -39,9 +51,11 @@ def test_every_classifier_conforms(
 
 @pytest.fixture(params=OTHERS, scope="module")
 def trial(request: pytest.FixtureRequest, runtime: OnnxRuntime) -> DetectorTrial:
-    """Return a trial of each detector that is shipped, in turn, as it comes."""
-    detector = plugins.load("detector", request.param)
-    return DetectorTrial(lambda on: detector(detector.Config(), on), runtime, size=96)
+    """Return a trial of each detector that is shipped, in turn, as it comes or made short."""
+    name = request.param
+    detector, settings = plugins.load("detector", name), SHORT.get(name, {})
+    size = 64 if name in SHORT else 96
+    return DetectorTrial(lambda on: detector(detector.Config(**settings), on), runtime, size)
 
 
 @pytest.mark.parametrize("check", DETECTOR_CHECKS, ids=lambda check: check.__name__)

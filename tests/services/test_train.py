@@ -1,6 +1,6 @@
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ from okng.detectors.memory import Memory
 from okng.domain.calibration import Evidence, Method
 from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.errors import BadDataset, BadModel, BadSetting, ParityError
+from okng.domain.learning import LearningCurve
 from okng.domain.model import Manifest
 from okng.domain.ports import Images, Progress, Runtime, Session, Trained, silent
 from okng.domain.view import Box, View
@@ -38,7 +39,9 @@ LOOSE = Wish(max_overkill=0.3, confidence=0.8)  # 5 parts needed
 VIEW = View(64, 64)
 
 
-def no_report(manifest: Manifest, golden: Mapping[str, bytes]) -> str:
+def no_report(
+    manifest: Manifest, golden: Mapping[str, bytes], curves: Sequence[LearningCurve]
+) -> str:
     return f"<p>{manifest.product}-{manifest.version}: {', '.join(golden)}"
 
 
@@ -71,6 +74,21 @@ def graph_scores(training: Training, runtime: Runtime, files: list[Path]) -> dic
     return {
         path: float(session.run({"image": decode_file(path)[None]})["score"][0]) for path in files
     }
+
+
+def test_a_slow_detector_holds_out_a_third_unasked(
+    dataset: Make, good_files: list[Path], runtime: Runtime
+) -> None:
+    """What takes minutes to train is trained once: some parts are held out, and the promise, exact,
+    is what these few allow; asked to, it is cross-fitted."""
+    training = run(dataset(good_files), runtime, is_slow=True)
+    data, calibration = training.model.manifest.data, training.model.manifest.calibration
+    assert calibration.evidence is Evidence.HELD_OUT
+    assert data.held_out == round(0.3 * data.parts)
+    assert calibration.promises[0].exact
+    assert calibration.promises[0].n == data.held_out
+    asked = run(dataset(good_files), runtime, is_slow=True, calibration=CalibrationPlan.CROSS_FIT)
+    assert asked.model.manifest.calibration.evidence is Evidence.CROSS_FITTED
 
 
 def test_few_images_are_cross_fitted(

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from okng import plugins
 from okng.adapters.stores.model_folder import FolderModelStore
+from okng.adapters.stores.training_checkpoints import TrainingCheckpoints
 from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.errors import BadSetting, MissingExtra
-from okng.domain.ports import Classifier, Detector, Runtime
+from okng.domain.ports import Classifier, Detector, Resumable, Runtime
 from okng.graphs.backbone import Backbone, Backbones
 from okng.settings import Settings
 
@@ -32,13 +33,15 @@ def backbones(settings: Settings) -> Backbones:
 class BuiltDetector:
     """A detector with its settings, completed, and the backbones that it stands on.
 
-    `tiles` are the settings of the tiles through which it looks, if it does.
+    `tiles` are the settings of the tiles through which it looks, if it does. `is_slow`: it takes
+    minutes to train.
     """
 
     detector: Detector | Classifier
     config: Any
     backbones: tuple[Backbone, ...]
     tiles: Any = None
+    is_slow: bool = False
 
     def plain_config(self) -> dict[str, object]:
         """Return all settings as plain values, those of the tiles as `tile`."""
@@ -64,12 +67,17 @@ def build_detector(
     """
     detector_class = plugins.load("detector", name, settings.plugins)
     config = build_config(name, values, settings)
-    if not isinstance(config, StandsOnBackbones):
-        return BuiltDetector(detector_class(config, runtime), config, ())
-    shelf = backbones(settings)
-    config = config.completed(shelf)
-    used = tuple(shelf.load(network.backbone) for network in config.networks)
-    return BuiltDetector(detector_class(config, runtime, shelf), config, used)
+    if isinstance(config, StandsOnBackbones):
+        shelf = backbones(settings)
+        config = config.completed(shelf)
+        used = tuple(shelf.load(network.backbone) for network in config.networks)
+        detector = detector_class(config, runtime, shelf)
+    else:
+        used, detector = (), detector_class(config, runtime)
+    is_slow = isinstance(detector, Resumable)
+    if is_slow:
+        detector = detector.resuming(TrainingCheckpoints(settings.home / "unfinished"))
+    return BuiltDetector(detector, config, used, is_slow=is_slow)
 
 
 def usual_size(name: str, values: Mapping[str, object], settings: Settings) -> tuple[int, int]:

@@ -75,6 +75,7 @@ def train_dataset(
         seed=options.seed,
         max_pixels=settings.max_pixels,
         group_pattern=options.group_pattern,
+        is_slow=built.is_slow,
     )
     return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
 

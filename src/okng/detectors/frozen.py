@@ -114,7 +114,15 @@ class FrozenConfig(BackboneConfig):
         return MapScoring(self.score_share, self.blur_cells, inspected)
 
 
-def inspected_cells(inspected: Mask, features: Features) -> Mask:
+@dataclass(frozen=True)
+class Grid:
+    """A map's cells."""
+
+    rows: int
+    columns: int
+
+
+def inspected_cells(inspected: Mask, features: Features | Grid) -> Mask:
     """Return bool `[rows, columns]`: the cells of which at least one pixel is inspected."""
     height, width = inspected.shape
     count = np.zeros((height + 1, width + 1), np.int64)

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from okng.domain.arrays import Array, Floats, Mask, Pixels, Scores
 from okng.domain.calibration import Calibration
 from okng.domain.dataset import Dataset
+from okng.domain.learning import Checkpoints, LearningCurve
 from okng.domain.model import Model
 
 
@@ -90,12 +91,15 @@ class Trained:
     `graph` is ONNX with the one signature. `cross_fitted` holds a raw score for each image by a
     graph like this one that saw no image of the same fold, or None where no folds were asked for.
     `class_scores` is the same of the graph's `class_scores`, float32 `[n, K]`, where it has them.
+    `curves` show how the learning went, `notes` what its user should hear of it.
     """
 
     graph: bytes = field(repr=False)
     cross_fitted: Scores | None
     facts: Mapping[str, float | int | str]
     class_scores: Floats | None = field(default=None, repr=False)
+    curves: tuple[LearningCurve, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
 TakeMap = Callable[[int, Floats], None]
@@ -197,6 +201,18 @@ class Sketched(Protocol):
         Raises:
             BadSetting: the configuration does not fit the size.
         """
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A detector whose training takes minutes.
+
+    It goes on where one ended, and is not cross-fitted unless somebody asks for it.
+    """
+
+    def resuming(self, checkpoints: Checkpoints) -> Detector:
+        """Return the same detector, which keeps there how far it has come."""
         ...
 
 

@@ -1,13 +1,16 @@
 """The page that travels with a model: what it is, what it promises, what it was made from."""
 
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from okng.algorithms.pixels import decode
 from okng.domain.errors import BadImage
+from okng.domain.learning import LearningCurve
 from okng.domain.model import Manifest
 from okng.reports import charts
 from okng.reports.gallery import data_uri, thumbnail
+from okng.reports.learning import learning_chart
 from okng.reports.pages import encodable, environment
 
 _GOLDEN_PX = 260
@@ -21,8 +24,13 @@ class _Picture:
     note: str = ""
 
 
-def render_model_card(manifest: Manifest, golden: Mapping[str, bytes]) -> str:
-    """Return one self-contained HTML page; `golden` maps file names to image files."""
+def render_model_card(
+    manifest: Manifest, golden: Mapping[str, bytes], curves: Sequence[LearningCurve] = ()
+) -> str:
+    """Return one self-contained HTML page; `golden` maps file names to image files.
+
+    `curves` show how a network learned, where one did.
+    """
     calibration = manifest.calibration
     limits = calibration.review_threshold, calibration.ng_threshold
     text = (
@@ -31,6 +39,7 @@ def render_model_card(manifest: Manifest, golden: Mapping[str, bytes]) -> str:
         .render(
             manifest=manifest,
             calibration=calibration,
+            learning=_svg_uri(learning_chart(curves)),
             histograms={
                 "wide": charts.histogram(calibration.good_scores, (), *limits),
                 "narrow": charts.histogram(
@@ -45,6 +54,10 @@ def render_model_card(manifest: Manifest, golden: Mapping[str, bytes]) -> str:
         )
     )
     return encodable(text)
+
+
+def _svg_uri(picture: str) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}" if picture else ""
 
 
 def _picture(file: str, score: float, data: bytes) -> _Picture:

@@ -72,8 +72,9 @@ def fit_good(
         return _fit_one_part(images, detector, plan.detector_name, rng, progress)
     wanted = max(plan.wish.parts_needed, ENOUGH_HELD_OUT)
     everyone = list(range(len(images)))
+    enough = parts >= 2 * wanted
     split = plan.calibration is CalibrationPlan.SPLIT or (
-        plan.calibration is CalibrationPlan.AUTO and parts >= 2 * wanted
+        plan.calibration is CalibrationPlan.AUTO and (enough or plan.is_slow)
     )
     if not split:
         folds = deal_groups(groups, min(FOLDS if parts < MANY_PARTS else FEW_FOLDS, parts), rng)
@@ -84,7 +85,10 @@ def fit_good(
                 f"{plan.detector_name} cannot be cross-fitted: take --calibration split"
             )
         return Fitted.of(trained, trained.cross_fitted, groups, Evidence.CROSS_FITTED)
-    held = hold_out(groups, min(max(wanted, round(HELD_OUT_SHARE * parts)), parts // 2), rng)
+    share = max(1, round(HELD_OUT_SHARE * parts))
+    # What is slow to train would otherwise learn from half of few parts, unasked.
+    asked = share if plan.is_slow and not enough else max(wanted, share)
+    held = hold_out(groups, min(asked, parts // 2), rng)
     kept, out = [i for i in everyone if not held[i]], [i for i in everyone if held[i]]
     trained = detector.train(Chosen(images, kept), None, progress)
     session = runtime.load(trained.graph)

@@ -15,6 +15,7 @@ from okng.domain.arrays import Array, Pixels, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.errors import BadDataset
+from okng.domain.learning import LearningCurve
 from okng.domain.model import DataCard, Golden, Manifest, Model
 from okng.domain.ports import Classifier, ModelStore, Progress, Runtime, Session, silent
 from okng.domain.view import View
@@ -35,18 +36,21 @@ _GOLDEN_RANKS = (0.0, 0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Training:
-    """What a training came to."""
+    """What a training came to; `notes` are what its user should hear of it."""
 
     model: Model
     refused: tuple[Refused, ...]
     parity: tuple[Parity, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 class Report(Protocol):
     """Makes the HTML page that travels with a model."""
 
-    def __call__(self, manifest: Manifest, golden: Mapping[str, bytes]) -> str: ...
+    def __call__(
+        self, manifest: Manifest, golden: Mapping[str, bytes], curves: Sequence[LearningCurve]
+    ) -> str: ...
 
 
 def train(
@@ -117,13 +121,14 @@ def train(
 
     def reported(version: int) -> Model:
         model = build(version)
-        return replace(model, report=report(model.manifest, pictures))
+        return replace(model, report=report(model.manifest, pictures, trained.curves))
 
     progress("parity", 0, len(runtimes))
     parity = check_parity(build(0), runtimes, plan.max_pixels)
     progress("parity", len(runtimes), len(runtimes))
     model = store.add(plan.product, reported)
-    return Training(model, tuple(images.refused), parity, perf_counter() - start)
+    seconds = perf_counter() - start
+    return Training(model, tuple(images.refused), parity, seconds, trained.notes)
 
 
 def learned_samples(dataset: Dataset, plan: TrainingPlan) -> tuple[Sample, ...]:

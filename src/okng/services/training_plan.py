@@ -15,7 +15,8 @@ class CalibrationPlan(StrEnum):
     """Where the good scores of the calibration come from.
 
     `split` holds parts out, `cross-fit` uses every part, `auto` splits where at least as many
-    parts remain to train on as the wished promise, and the default one, need held out.
+    parts remain to train on as the wished promise, and the default one, need held out, and where
+    the detector takes long to train.
     """
 
     AUTO = "auto"
@@ -28,7 +29,8 @@ class TrainingPlan:
     """All that is chosen before a training.
 
     `config` is the detector's configuration as plain values, for the manifest; `group_pattern` is
-    what gave the samples their groups, where a pattern did.
+    what gave the samples their groups, where a pattern did. `is_slow`: the detector takes minutes
+    to train, so it is not cross-fitted unless `calibration` says so.
     """
 
     product: str
@@ -42,3 +44,4 @@ class TrainingPlan:
     seed: int = 0
     max_pixels: int = MAX_PIXELS
     group_pattern: str | None = None
+    is_slow: bool = False

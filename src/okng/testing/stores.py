@@ -78,3 +78,19 @@ class MemoryStore:
             return reference, self.aliases.get((reference, CHAMPION), len(self.models[reference]))
         product, _, which = reference.rpartition("-")
         return product, int(which) if which.isdecimal() else 0
+
+
+class MemoryCheckpoints:
+    """States of trainings in memory; implements `okng.domain.learning.Checkpoints`."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, bytes] = {}
+
+    def load(self, name: str) -> bytes | None:
+        return self.states.get(name)
+
+    def save(self, name: str, state: bytes) -> None:
+        self.states[name] = state
+
+    def remove(self, name: str) -> None:
+        self.states.pop(name, None)

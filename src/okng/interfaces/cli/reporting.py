@@ -53,7 +53,7 @@ def reporting(as_json: bool, document: str = "{") -> Iterator[None]:
         failure = str(error), error.code, code
         raise _fail(*failure, as_json, document) from error
     except KeyboardInterrupt as error:
-        failure = "interrupted", "interrupted", ExitCode.INTERRUPTED
+        failure = str(error) or "interrupted", "interrupted", ExitCode.INTERRUPTED
         raise _fail(*failure, as_json, document) from error
     except MemoryError as error:
         failure = "not enough memory", "memory", ExitCode.FAILURE

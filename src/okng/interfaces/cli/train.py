@@ -45,7 +45,8 @@ def train(
             "--detector",
             metavar="NAME",
             help="memory: the default. gaussian: faster, for parts that always lie the same. "
-            "fusion: several in one. probe: names defects, learned from labelled ones.",
+            "fusion: several in one. probe: names defects, learned from labelled ones. With the "
+            "extra train: student, a light network that learns for minutes; autoencoder.",
         ),
     ] = "memory",
     tier: Annotated[
@@ -201,6 +202,9 @@ def say_training(output: Output, training: "Training") -> None:
             ),
         ]
     )
+    for said in training.notes:
+        output.line()
+        output.note(said)
     if data.parts < data.images:
         output.line()
         output.note(
@@ -224,6 +228,8 @@ def training_record(training: "Training") -> dict[str, Any]:
         "refused": wording.refused_record(training.refused),
         "parity": [asdict(found) for found in training.parity],
         "tolerance": manifest.tolerance,
+        "facts": dict(manifest.facts),
+        "notes": list(training.notes),
         "seconds": training.seconds,
     }
 

@@ -91,6 +91,8 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     training = train_dataset(dataset, product, options, settings, speaker)
     for refused in training.refused:
         speaker.say(note=f"refused {refused.path.name}: {refused.reason}")
+    for said in training.notes:
+        speaker.say(note=said)
     calibration = training.model.manifest.calibration
     for said in (*map(str, calibration.promises), calibration.note):
         if said:

@@ -1,0 +1,313 @@
+"""`student`: what a small network that knows good parts alone says otherwise than its teacher.
+
+After EfficientAD (Batzner et al. 2024, arXiv:2303.14535), made for a processor: teacher and student
+see pictures in cells of 8 px and have few channels. The teacher is distilled from a frozen backbone
+on the user's own pictures, distorted and patched, and on made-up ones; the same pictures keep the
+student from knowing more than good parts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from okng.algorithms.strange_pictures import with_gain
+from okng.detectors.frozen import Grid, Network, inspected_cells
+from okng.domain.arrays import Array
+from okng.domain.learning import Checkpoints, NoCheckpoints
+from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
+from okng.graphs.backbone import SHIPPED, Backbones
+from okng.graphs.features import feature_graph
+from okng.graphs.heads import MapScoring
+from okng.learning.engine import VALIDATION, device_of, fit, mixed_precision
+from okng.learning.pictures import batch_of, seen_size, to_tensor
+from okng.learning.settings import LearningConfig
+from okng.learning.student_networks import (
+    MULTIPLE,
+    STRIDE,
+    Pupils,
+    Scaling,
+    describer,
+    differences,
+    inspection_graph,
+)
+from okng.learning.teacher import Distilling, Pool, Source, draw_pool
+from okng.learning.training import Keeping, Learned, Training, validation_split
+
+_HARDEST = 0.99
+"""Differences above this quantile count once more: what is hard to learn is learned first."""
+_HARD_WEIGHT = 0.1
+_SCALED_BY = 0.995
+"""The quantile of held-out differences that becomes 1."""
+_LIGHT = 0.1
+"""Good parts are shown up to so much lighter or darker."""
+
+
+class StudentConfig(LearningConfig):
+    """Settings of the `student` detector."""
+
+    backbone: Annotated[
+        str, Field(title="Backbone", description="What the teacher is distilled from.")
+    ] = "efficientnet_lite0"
+    stages: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            title="Stages",
+            description="Outputs of the backbone that the teacher learns; its own default unless "
+            "given.",
+            min_length=1,
+            max_length=8,
+        ),
+    ] = None
+    channels: Annotated[
+        int,
+        Field(title="Channels", description="With which a patch is described.", ge=1, le=1024),
+    ] = 64
+    width: Annotated[
+        int,
+        Field(
+            title="Width",
+            description="Channels within the networks; time for an image grows with the square.",
+            ge=2,
+            le=1024,
+        ),
+    ] = 64
+    code: Annotated[
+        int,
+        Field(
+            title="Code",
+            description="Channels in the middle of the autoencoder that guesses a patch from its "
+            "place.",
+            ge=1,
+            le=1024,
+        ),
+    ] = 32
+    strange: Annotated[
+        int,
+        Field(
+            title="Strange pictures",
+            description="How many are made for the teacher to learn from, and for the student to "
+            "fail on.",
+            ge=2,
+            le=100_000,
+        ),
+    ] = 1024
+    teacher_epochs: Annotated[
+        int,
+        Field(
+            title="Epochs of the teacher",
+            description="How often it is shown every strange picture.",
+            ge=1,
+            le=10_000,
+        ),
+    ] = 6
+    score_share: Annotated[
+        float,
+        Field(
+            title="Score share",
+            description="The score is the mean of this share of the map, its highest cells; "
+            "0 is the maximum.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.01
+    blur_cells: Annotated[
+        float,
+        Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
+    ] = 0.4
+
+    @property
+    def cell_px(self) -> int:
+        """Side of a map cell in pixels of what is seen."""
+        return STRIDE
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        return (Network(self.backbone, self.stages),)
+
+    def completed(self, backbones: Backbones) -> Self:
+        """Return the same with the backbone's default; see `StandsOnBackbones`."""
+        defaults = backbones.load(self.backbone).defaults
+        return self.model_copy(update={"stages": self.stages or defaults.stages})
+
+
+class Student:
+    """The student-teacher detector; see `StudentConfig`."""
+
+    Config: ClassVar = StudentConfig
+
+    def __init__(
+        self,
+        config: StudentConfig,
+        runtime: Runtime,
+        backbones: Backbones = SHIPPED,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
+        self._config = config.completed(backbones)
+        self._runtime = runtime
+        self._backbones = backbones
+        self._checkpoints = checkpoints or NoCheckpoints()
+
+    def resuming(self, checkpoints: Checkpoints) -> Self:
+        """Return the same, keeping there how far it is; see `okng.domain.ports.Resumable`."""
+        return type(self)(self._config, self._runtime, self._backbones, checkpoints)
+
+    def train(
+        self,
+        images: Images,
+        folds: Sequence[int] | None,
+        progress: Progress,
+        take_map: TakeMap = ignore_map,
+    ) -> Trained:
+        """Distil a teacher, and teach; see `okng.domain.ports.Detector`."""
+        backbone = self._backbones.load(self._config.backbone)
+        said = {"detector": "student", "weights": backbone.sha256}
+        said |= self._config.model_dump(mode="json")
+        training = Training(self, said, self._runtime, self._checkpoints)
+        return training.train(images, folds, progress, take_map)
+
+    def learn(self, images: Images, keeping: Keeping, progress: Progress, which: str) -> Learned:
+        """Learn one teacher and its student; see `okng.learning.training.Learner`."""
+        config = self._config
+        height, width = images.inspected.shape
+        seen, device = seen_size(height, width, MULTIPLE), device_of(config)
+        source = self._source(images, seen)
+        torch.manual_seed(config.seed)
+        teacher = describer(source.channels, config.width)
+        pupils = Pupils(source.channels, config.width, config.code)
+        drawing = draw_pool(
+            images, (), config.strange, source, config.seed, progress, f"imagine{which}"
+        )
+        with drawing as pool:
+            distilling = Distilling(teacher, pool, seen, config, device)
+            plan = config.model_copy(update={"epochs": config.teacher_epochs, "steps": 1})
+            saved, stage = keeping.saved("teacher"), f"distil{which}"
+            distilled = fit(distilling, distilling.learned, plan, saved, progress, stage)
+            teaching = _Teaching(images, pool, teacher, pupils, seen, config)
+            saved, stage = keeping.saved("student"), f"learn{which}"
+            taught = fit(teaching, len(teaching.learned), config, saved, progress, stage)
+        scaling = teaching.scaled()
+        rows, columns = (side // STRIDE for side in seen)
+        cells = inspected_cells(images.inspected, Grid(rows, columns))
+        scoring = MapScoring(config.score_share, config.blur_cells, cells)
+        graph = inspection_graph((height, width), seen, teacher, pupils, scaling, scoring)
+        facts: dict[str, float | int | str] = {
+            "teacher_loss": distilled.figures[distilled.best_epoch - 1][VALIDATION],
+            "student_loss": taught.figures[taught.best_epoch - 1][VALIDATION],
+            "epochs": len(taught.figures),
+            "best_epoch": taught.best_epoch,
+            "parameters": sum(p.numel() for net in (teacher, pupils) for p in net.parameters()),
+        }
+        return Learned(
+            bytes(graph.SerializeToString(deterministic=True)),
+            facts,
+            (*distilled.curves("teacher: "), *taught.curves("student: ")),
+            tuple(dict.fromkeys((*distilled.notes, *taught.notes))),
+        )
+
+    def _source(self, images: Images, seen: tuple[int, int]) -> Source:
+        """Build the frozen backbone's side."""
+        config = self._config
+        assert config.stages is not None
+        backbone = self._backbones.load(config.backbone)
+        cell = max(STRIDE, min(backbone.stage(name).stride for name in config.stages))
+        height, width = images.inspected.shape
+        features = feature_graph(backbone, config.stages, cell, height, width, 1)
+        return Source.of(features, self._runtime, images, config.channels, seen)
+
+
+class _Teaching:
+    """Learns to say what the teacher says of good parts, and nothing of strange ones; a `Task`."""
+
+    def __init__(
+        self,
+        images: Images,
+        pool: Pool,
+        teacher: nn.Module,
+        pupils: Pupils,
+        seen: tuple[int, int],
+        config: StudentConfig,
+    ) -> None:
+        self._images, self._pool, self._config, self._seen = images, pool, config, seen
+        self._device = device_of(config)
+        self._teacher = teacher
+        self.network = pupils.to(self._device)
+        self.learned, self._held = validation_split(
+            len(images), config.validation_share, config.seed
+        )
+        self._scaling = self._spread()
+
+    def loss(self, chosen: Array, rng: np.random.Generator) -> Tensor:
+        """Return the loss of a batch of good parts and half as many strange pictures."""
+        good = batch_of(self._images, [self.learned[int(i)] for i in chosen])
+        gains = rng.uniform(1 - _LIGHT, 1 + _LIGHT, len(good))
+        good = np.stack([with_gain(*pair) for pair in zip(good, gains, strict=True)])
+        drawn = rng.integers(len(self._pool), size=max(1, len(good) // 2))
+        pixels = np.concatenate([good, self._pool.pictures[drawn]])
+        usual = self._of_cells(self._pool.usual[drawn], len(good), fill=True)
+        strange = self._of_cells(self._pool.strange[drawn], len(good), fill=False)
+        x = to_tensor(pixels, self._seen, self._device)
+        described = self._described(x)
+        with mixed_precision(self._config, self._device):
+            local, whole, guess = (part.float() for part in self.network(x))
+        off = (described - local).square() * usual
+        hard = off[off >= torch.quantile(off.flatten()[::13], _HARDEST)].mean()
+        loss = off.sum() / (usual.sum() * off.shape[1]) + _HARD_WEIGHT * hard
+        # Of what is strange the student is to say nothing: it must not know it by chance.
+        loss = loss + (local.square() * strange).sum() / (strange.sum() * off.shape[1] + 1)
+        count = len(good)
+        loss = loss + (described[:count] - guess[:count]).square().mean()
+        found: Tensor = loss + (guess[:count].detach() - whole[:count]).square().mean()
+        return found
+
+    def validate(self) -> Mapping[str, float]:
+        """Return the mean differences of good parts that are not learned; see `Task`."""
+        local, whole = self._held_out()
+        return {VALIDATION: float(local.mean() + whole.mean())}
+
+    def scaled(self) -> Scaling:
+        """Return the scaling at which a high difference of a good part is 1, in both maps."""
+        local, whole = (float(np.quantile(part, _SCALED_BY)) for part in self._held_out())
+        tiny = float(np.finfo(np.float32).tiny)
+        return replace(self._scaling, local=max(local, tiny), whole=max(whole, tiny))
+
+    def _held_out(self) -> tuple[Array, Array]:
+        """Return both differences of what is not learned, float32 `[n, h/8, w/8]`."""
+        found: list[tuple[Array, Array]] = []
+        with torch.no_grad():
+            for i in self._held:
+                x = to_tensor(batch_of(self._images, [i]), self._seen, self._device)
+                pair = differences(self._described(x), self.network(x))
+                found.append((pair[0].cpu().numpy(), pair[1].cpu().numpy()))
+        return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
+
+    def _described(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            described: Tensor = self._teacher(x)
+        return self._scaling.apply(described)
+
+    def _spread(self) -> Scaling:
+        """Return the mean and spread of the teacher's channels on good parts."""
+        total, squares, count = 0.0, 0.0, 0
+        with torch.no_grad():
+            for i in self.learned:
+                x = to_tensor(batch_of(self._images, [i]), self._seen, self._device)
+                said = self._teacher(x).double()
+                total = total + said.sum((0, 2, 3))
+                squares = squares + said.square().sum((0, 2, 3))
+                count += said[0, 0].numel()
+        assert isinstance(total, Tensor)
+        assert isinstance(squares, Tensor)
+        mean = total / count
+        spread = (squares / count - mean.square()).clamp_min(0).sqrt() + 1e-6
+        return Scaling(mean.float().cpu().numpy(), spread.float().cpu().numpy())
+
+    def _of_cells(self, cells: Array, good: int, fill: bool) -> Tensor:
+        """Return `[n, 1, h/8, w/8]`: `fill` for the good parts, then what the pool says."""
+        own = np.full((good, *cells.shape[1:]), fill)
+        both = np.concatenate([own, cells])[:, None]
+        return torch.from_numpy(both.astype(np.float32)).to(self._device)
