@@ -10,7 +10,7 @@ from okng.testing.plugins import check_config
 
 SHORT: dict[str, dict[str, object]] = {
     "autoencoder": {
-        "epochs": 2, "steps": 35, "batch": 4, "levels": 3, "code": 64, "learning_rate": 0.01,
+        "epochs": 2, "steps": 100, "batch": 4, "levels": 3, "code": 64, "learning_rate": 0.004,
         "schedule": "constant",
     },
     "student": {
