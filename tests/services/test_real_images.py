@@ -30,7 +30,7 @@ def test_thirty_bottles_are_enough_to_tell_broken_ones(okng_data: Path) -> None:
     )
     samples = tuple(Sample(path, GOOD, Split.TRAIN) for path in good)
     dataset = Dataset("bottle", root, "by hand", samples)
-    training = train(dataset, plan, [runtime], MemoryStore(), lambda manifest, golden: "")
+    training = train(dataset, plan, [runtime], MemoryStore(), lambda *_: "")
     inspector = Inspector(training.model, runtime.load(training.model.graph))
     scores = np.array([inspector.inspect(path).score for path in tested])
     defective = np.array([path.parent.name != "good" for path in tested])
