@@ -5,7 +5,16 @@ import pytest
 
 from okng.domain.errors import BadSetting
 from okng.domain.learning import Checkpoints, Interrupted
-from okng.domain.ports import Detector, Images, Progress, Resumable, Runtime, Trained, silent
+from okng.domain.ports import (
+    Augmenting,
+    Detector,
+    Images,
+    Progress,
+    Resumable,
+    Runtime,
+    Trained,
+    silent,
+)
 from okng.learning.autoencoder import Autoencoder, AutoencoderConfig
 from okng.learning.student import Student, StudentConfig
 from okng.testing.images import ArrayImages, good_parts
@@ -16,6 +25,26 @@ Make = Callable[[Runtime], Detector]
 SHORT: dict[str, Make] = {
     "autoencoder": lambda on: Autoencoder(
         AutoencoderConfig(epochs=3, steps=3, batch=4, levels=2, width=4, code=4), on
+    ),
+    "autoencoder, augmented": lambda on: Autoencoder(
+        AutoencoderConfig(
+            epochs=3, steps=3, batch=4, levels=2, width=4, code=4, augment="rotate,noise,cutout"
+        ),
+        on,
+    ),
+    "student, augmented": lambda on: Student(
+        StudentConfig(
+            epochs=3,
+            steps=3,
+            batch=4,
+            strange=12,
+            teacher_epochs=3,
+            width=8,
+            channels=8,
+            code=4,
+            augment="flip,rotate,blur",
+        ),
+        on,
     ),
     "student": lambda on: Student(
         StudentConfig(
@@ -48,7 +77,14 @@ def break_in(stage: str, step: int) -> Progress:
 
 
 @pytest.mark.parametrize(
-    ("name", "stage"), [("autoencoder", "learn"), ("student", "distil"), ("student", "learn")]
+    ("name", "stage"),
+    [
+        ("autoencoder", "learn"),
+        ("student", "distil"),
+        ("student", "learn"),
+        ("autoencoder, augmented", "learn"),
+        ("student, augmented", "learn"),
+    ],
 )
 def test_resumed_training_makes_the_same_model(
     name: str, stage: str, runtime: Runtime, images: ArrayImages
@@ -95,6 +131,19 @@ def test_other_images_or_settings_are_another_training(
         train(SHORT[name], runtime, images, checkpoints, break_in("learn", 8))
     others = ArrayImages(good_parts(8, 64, seed=1))
     assert train(SHORT[name], runtime, others, checkpoints).notes == ()
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "student"])
+def test_augmentation_changes_what_is_learned(
+    name: str, runtime: Runtime, images: ArrayImages
+) -> None:
+    """What is shown changed is learned otherwise; the examples for a person are changed as well."""
+    plain = train(SHORT[name], runtime, images)
+    assert train(SHORT[f"{name}, augmented"], runtime, images).graph != plain.graph
+    detector = SHORT[f"{name}, augmented"](runtime)
+    assert isinstance(detector, Augmenting)
+    shown = detector.augmented(images[0], images.inspected, 2, seed=0)
+    assert not (shown == images[0]).all(axis=(1, 2, 3)).any()
 
 
 @pytest.mark.parametrize("name", SHORT)

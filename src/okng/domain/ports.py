@@ -216,6 +216,25 @@ class Resumable(Protocol):
         ...
 
 
+@runtime_checkable
+class Augmenting(Protocol):
+    """A detector that may show its images changed at random while it learns."""
+
+    def augmented(self, pixels: Pixels, inspected: Mask, count: int, seed: int) -> Array:
+        """Return `count` changed versions of an image, so that a person can look at them.
+
+        Args:
+            pixels: uint8 `[H, W, 3]`, as the view prepares it.
+            inspected: bool `[H, W]`.
+            count: how many.
+            seed: of all that is random.
+
+        Returns:
+            Uint8 `[count, H, W, 3]`.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Frame:
     """One image from a source; `name` tells it from the others of the same source."""

@@ -14,11 +14,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from okng.detectors.frozen import Grid, inspected_cells
-from okng.domain.arrays import Array, Mask
+from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.learning import Checkpoints, NoCheckpoints
 from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.heads import MapScoring, finish
+from okng.learning.augmentation import CORRUPTIONS, augment, augmented_pixels
 from okng.learning.engine import VALIDATION, device_of, fit, mixed_precision
 from okng.learning.pictures import batch_of, front, seen_size, to_tensor
 from okng.learning.settings import LearningConfig
@@ -130,6 +131,10 @@ class Autoencoder:
         training = Training(self, said, self._runtime, self._checkpoints)
         return training.train(images, folds, progress, take_map)
 
+    def augmented(self, pixels: Pixels, inspected: Mask, count: int, seed: int) -> Array:
+        """Show how images are changed while it learns; see `okng.domain.ports.Augmenting`."""
+        return augmented_pixels(pixels, self._config.augmentation, inspected, count, seed)
+
     def learn(self, images: Images, keeping: Keeping, progress: Progress, which: str) -> Learned:
         """Learn one network; see `okng.learning.training.Learner`."""
         config = self._config
@@ -178,23 +183,39 @@ class _Drawing:
         counts = torch.from_numpy(images.inspected[None, None].astype(np.float32))
         self._weight = nn.functional.interpolate(counts, self._seen, mode="area").to(self._device)
 
-    def loss(self, chosen: Array, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - the port's
-        """Return the mean difference of a batch; see `Task`."""
-        return self._differences([self.learned[int(i)] for i in chosen])
+    def loss(self, chosen: Array, rng: np.random.Generator) -> Tensor:
+        """Return the mean difference of a batch; see `Task`.
+
+        What noise or a cut-out takes away is to be drawn all the same (Vincent et al. 2008,
+        Extracting and Composing Robust Features with Denoising Autoencoders).
+        """
+        x, hides = self._pictures([self.learned[int(i)] for i in chosen]), self._images.inspected
+        steps = self._config.augmentation
+        if not steps:
+            return self._difference(x, x)
+        kept = [step for step in steps if step.name not in CORRUPTIONS]
+        lost = [step for step in steps if step.name in CORRUPTIONS]
+        wanted = augment((x + 1) / 2, kept, rng, hides)
+        shown = augment(wanted, lost, rng, hides)
+        return self._difference(2 * shown - 1, 2 * wanted - 1)
 
     def validate(self) -> Mapping[str, float]:
         """Return the mean difference of what is not learned; see `Task`."""
         size = self._config.batch
         parts = [self._held[at : at + size] for at in range(0, len(self._held), size)]
-        total = sum(len(part) * float(self._differences(part)) for part in parts)
+        shown = ((part, self._pictures(part)) for part in parts)
+        total = sum(len(part) * float(self._difference(x, x)) for part, x in shown)
         return {VALIDATION: total / len(self._held)}
 
-    def _differences(self, chosen: Sequence[int]) -> Tensor:
-        x = to_tensor(batch_of(self._images, chosen), self._seen, self._device)
+    def _pictures(self, chosen: Sequence[int]) -> Tensor:
+        return to_tensor(batch_of(self._images, chosen), self._seen, self._device)
+
+    def _difference(self, shown: Tensor, wanted: Tensor) -> Tensor:
+        """Return how far what is drawn of some pictures is from others, on the mean."""
         with mixed_precision(self._config, self._device):
-            drawn = self.network(x)
-        found = difference(x, drawn.float(), self._config.loss)
-        return (found * self._weight).sum() / (len(chosen) * self._weight.sum())
+            drawn = self.network(shown)
+        found = difference(wanted, drawn.float(), self._config.loss)
+        return (found * self._weight).sum() / (len(shown) * self._weight.sum())
 
 
 def difference(x: Tensor, y: Tensor, loss: str) -> Tensor:

@@ -2,7 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from okng.domain.steps import Step
+from okng.learning.augmentation import AUGMENTATIONS, parse_augmentations
 
 
 class LearningConfig(BaseModel):
@@ -70,6 +73,15 @@ class LearningConfig(BaseModel):
             le=0.5,
         ),
     ] = 0.1
+    augment: Annotated[
+        str,
+        Field(
+            title="Augmentation",
+            description="How pictures are changed at random each time they are shown, as in "
+            f"flip,rotate=10,brightness=0.2: any of {', '.join(AUGMENTATIONS)}. Empty: not.",
+            max_length=500,
+        ),
+    ] = ""
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
         Field(
@@ -86,3 +98,13 @@ class LearningConfig(BaseModel):
         ),
     ] = "auto"
     seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
+
+    @field_validator("augment")
+    @classmethod
+    def _completed_steps(cls, text: str) -> str:
+        return ",".join(map(str, parse_augmentations(text)))
+
+    @property
+    def augmentation(self) -> tuple[Step, ...]:
+        """Return the steps of `augment`."""
+        return parse_augmentations(self.augment)

@@ -12,17 +12,19 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from okng.algorithms.strange_pictures import with_gain
 from okng.detectors.frozen import Grid, Network, inspected_cells
-from okng.domain.arrays import Array
+from okng.domain.arrays import Array, Mask, Pixels
+from okng.domain.errors import BadSetting
 from okng.domain.learning import Checkpoints, NoCheckpoints
 from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
 from okng.graphs.backbone import SHIPPED, Backbones
 from okng.graphs.features import feature_graph
 from okng.graphs.heads import MapScoring
+from okng.learning.augmentation import augment, augmented_pixels
 from okng.learning.engine import VALIDATION, device_of, fit, mixed_precision
 from okng.learning.pictures import batch_of, seen_size, to_tensor
 from okng.learning.settings import LearningConfig
@@ -120,6 +122,16 @@ class StudentConfig(LearningConfig):
         Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
     ] = 0.4
 
+    @field_validator("augment")
+    @classmethod
+    def _nothing_hidden(cls, text: str) -> str:
+        if "cutout" in text:
+            raise BadSetting(
+                "augment: a student that is shown cut-outs as good parts would miss defects that "
+                "look like one; leave cutout out"
+            )
+        return text
+
     @property
     def cell_px(self) -> int:
         """Side of a map cell in pixels of what is seen."""
@@ -169,6 +181,10 @@ class Student:
         said |= self._config.model_dump(mode="json")
         training = Training(self, said, self._runtime, self._checkpoints)
         return training.train(images, folds, progress, take_map)
+
+    def augmented(self, pixels: Pixels, inspected: Mask, count: int, seed: int) -> Array:
+        """Show how images are changed while it learns; see `okng.domain.ports.Augmenting`."""
+        return augmented_pixels(pixels, self._config.augmentation, inspected, count, seed)
 
     def learn(self, images: Images, keeping: Keeping, progress: Progress, which: str) -> Learned:
         """Learn one teacher and its student; see `okng.learning.training.Learner`."""
@@ -251,6 +267,9 @@ class _Teaching:
         usual = self._of_cells(self._pool.usual[drawn], len(good), fill=True)
         strange = self._of_cells(self._pool.strange[drawn], len(good), fill=False)
         x = to_tensor(pixels, self._seen, self._device)
+        if steps := self._config.augmentation:
+            shown = augment((x[: len(good)] + 1) / 2, steps, rng, self._images.inspected)
+            x = torch.cat([2 * shown - 1, x[len(good) :]])
         described = self._described(x)
         with mixed_precision(self._config, self._device):
             local, whole, guess = (part.float() for part in self.network(x))
