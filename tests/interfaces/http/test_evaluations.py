@@ -1,10 +1,12 @@
 """Evaluations of models and the tiers' times over HTTP."""
 
+import io
 import shutil
 import threading
 import time
 
 import pytest
+from PIL import Image
 
 from okng.adapters.security.passwords import Argon2Passwords
 from okng.bootstrap.service import build_service
@@ -59,14 +61,18 @@ def test_a_model_is_evaluated(running, dataset):
 
 
 def test_its_images_are_shown(running, dataset):
-    """Each by its number, plain and with what the model finds; nothing is kept as an inspection."""
+    """Each by its number, with what the model finds; nothing is kept as an inspection."""
     place = f"{PLACE}/{dataset}"
     running.ask("POST", PLACE, json={"dataset_id": dataset})
     images = ended(running, place)["result"]["images"]
     before = running.ask("GET", "/inspections").json()["items"]
-    pictures = [running.ask("GET", f"{place}/images/0{rest}") for rest in ("", "/overlay")]
-    assert [one.headers["Content-Type"] for one in pictures] == ["image/jpeg"] * 2
-    assert pictures[0].content != pictures[1].content
+    pictures = [running.ask("GET", f"{place}/images/0{rest}") for rest in ("", "?size=whole")]
+    assert [one.headers["Content-Type"] for one in pictures] == ["image/jpeg", "image/png"]
+    size = Image.open(io.BytesIO(pictures[1].content)).size
+    found = running.ask("GET", f"{place}/images/0/map").json()
+    assert found["box"] == {"x": 0, "y": 0, "width": size[0], "height": size[1]}
+    assert found["low"] < found["high"]
+    assert found["threshold"] > 0
     assert running.ask("GET", f"{place}/images/{len(images)}").status_code == 404
     assert running.ask("GET", "/inspections").json()["items"] == before
 

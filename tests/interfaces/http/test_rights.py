@@ -77,7 +77,7 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("GET", "/api/v1/products/{product}/models/{version}/evaluations/{dataset_id}"
      "/images/{number}"): READ,
     ("GET", "/api/v1/products/{product}/models/{version}/evaluations/{dataset_id}"
-     "/images/{number}/overlay"): INSPECT,
+     "/images/{number}/map"): INSPECT,
     ("GET", "/api/v1/products/{product}/models/{version}/calibrations"): READ,
     ("POST", "/api/v1/products/{product}/models/{version}/calibrations"): TEACH,
     ("GET", "/api/v1/products/{product}/models/{version}/scores"): READ,

@@ -121,7 +121,7 @@ def overlay_jpeg(
 
 
 def map_record(anomaly_map: Floats, calibration: Calibration, box: Box) -> dict[str, object]:
-    """Return a map, float32 `[h, w]` over `box` of the image, for JSON, with its heat's limits."""
+    """Return a map, float32 `[h, w]` over `box` of the image, for JSON, and how it is shown."""
     plain = np.ascontiguousarray(anomaly_map, "<f4")
     low, high = heat_limits(calibration, anomaly_map)
     return {
@@ -129,6 +129,7 @@ def map_record(anomaly_map: Floats, calibration: Calibration, box: Box) -> dict[
         "data": b64encode(plain.tobytes()).decode(),
         "low": low,
         "high": high,
+        "threshold": calibration.review_threshold,
         "box": vars(box),
     }
 

@@ -34,13 +34,14 @@ class MapAnswer(Answer):
     """The raw map: float32, little-endian, rows first, base64.
 
     It lies over `box` of the image. To show it as okng does, heat begins at `low` and is full at
-    `high`.
+    `high`, and what exceeds `threshold` is outlined.
     """
 
     shape: tuple[int, int]
     data: str
     low: float
     high: float
+    threshold: float
     box: BoxAnswer
 
 

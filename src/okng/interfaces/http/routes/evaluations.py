@@ -1,16 +1,18 @@
 """Evaluations: what a model is worth on the test images of a dataset, with the whole report."""
 
-from base64 import b64decode
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
+from okng.algorithms.pictures import png
+from okng.domain.view import Box
 from okng.interfaces.http.answers import EvaluationAnswer
 from okng.interfaces.http.bodies import Id, NewEvaluation, ProductName, Version
 from okng.interfaces.http.callers import Inspecting, Reader, Served, Teacher
 from okng.interfaces.http.documentation import file_answer
-from okng.interfaces.http.images import overlay_jpeg
+from okng.interfaces.http.images import json_bytes, map_record
+from okng.interfaces.http.inspection_answers import MapAnswer
 from okng.interfaces.http.records import API
 from okng.services.evaluations import EvaluationRecord
 
@@ -58,7 +60,7 @@ def get_report(
 @router.get(
     _PLACE + "/{dataset_id}/images/{number}",
     response_class=Response,
-    responses=file_answer("image/jpeg"),
+    responses=file_answer("image/*"),
 )
 def get_evaluated_image(
     service: Served,
@@ -67,18 +69,26 @@ def get_evaluated_image(
     version: Version,
     dataset_id: Id,
     number: Number,
+    size: Annotated[
+        Literal["small", "whole"], Query(description="`small`: a JPEG; `whole`: all pixels, PNG")
+    ] = "small",
 ) -> Response:
-    """Return an image of an evaluation, as a small JPEG."""
-    picture = service.evaluations.picture(f"{product}-{version}", dataset_id, number, by)
-    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private"})
+    """Return an image of an evaluation."""
+    place = (f"{product}-{version}", dataset_id, number, by)
+    headers = {"Cache-Control": "private"}
+    if size == "whole":
+        whole = png(service.evaluations.image(*place))
+        return Response(whole, media_type="image/png", headers=headers)
+    small = service.evaluations.picture(*place)
+    return Response(small, media_type="image/jpeg", headers=headers)
 
 
 @router.get(
-    _PLACE + "/{dataset_id}/images/{number}/overlay",
+    _PLACE + "/{dataset_id}/images/{number}/map",
     response_class=Response,
-    responses=file_answer("image/jpeg"),
+    responses={200: {"model": MapAnswer}},
 )
-def get_evaluated_overlay(
+def get_evaluated_map(
     service: Served,
     by: Inspecting,
     product: ProductName,
@@ -86,12 +96,13 @@ def get_evaluated_overlay(
     dataset_id: Id,
     number: Number,
 ) -> Response:
-    """Return an image with what the model finds in it now; it is not kept as an inspection."""
+    """Return what the model finds in an image now; it is not kept as an inspection."""
     model = f"{product}-{version}"
     pixels = service.evaluations.image(model, dataset_id, number, by)
     inspection = service.again.look(model, pixels, by)
     calibration, roi = service.shown_by(inspection)
     assert inspection.prediction is not None
-    found = overlay_jpeg(pixels, inspection.prediction.anomaly_map, calibration, roi)
-    headers = {"Cache-Control": "private"}
-    return Response(b64decode(found), media_type="image/jpeg", headers=headers)
+    height, width = pixels.shape[:2]
+    box = roi or Box(0, 0, width, height)
+    body = json_bytes(map_record(inspection.prediction.anomaly_map, calibration, box))
+    return Response(body, media_type="application/json", headers={"Cache-Control": "private"})

@@ -1,8 +1,9 @@
 /** Two models side by side on the same images: figures, where they differ, and what each sees. */
 
-import { ask, askPatiently, attempt } from "./api.js";
+import { ask, askPatiently, attempt, get } from "./api.js";
 import { icon, make, the } from "./dom.js";
 import { ended, evaluationUrl, evaluationsOf, knownEvaluation, startEvaluation } from "./evaluating.js";
+import { decodeMap } from "./heatmap.js";
 import { may, pageData, percentText, scoreText, t } from "./page.js";
 import { badge } from "./verdicts.js";
 import { ViewerPair } from "./viewer_pair.js";
@@ -107,12 +108,14 @@ function showImages(models, dataset, results) {
 /** Show one image as each of the two sees it. */
 async function showPair(models, dataset, first, second, moves = true) {
   asked = first;
-  const sides = await Promise.all([first, second].map(async (one, i) => {
-    const path = `${evaluationsOf(models[i])}/${dataset}/images/${one.number}${may("inspect") ? "/overlay" : ""}`;
-    const blob = await askPatiently("GET", path, { as: "blob" });
-    return { model: models[i], verdict: one.verdict, score: one.score, image: await createImageBitmap(blob) };
-  }));
+  const path = (one, i) => `${evaluationsOf(models[i])}/${dataset}/images/${one.number}`;
+  const [image, maps] = await Promise.all([
+    get(`${path(first, 0)}?size=whole`, { as: "blob" }).then((blob) => createImageBitmap(blob)),
+    Promise.all([first, second].map((one, i) => (may("inspect") ? askPatiently("GET", `${path(one, i)}/map`) : null))),
+  ]);
   if (asked !== first) return;
+  const sides = [first, second].map((one, i) => (
+    { model: models[i], verdict: one.verdict, score: one.score, image, map: maps[i] && decodeMap(maps[i]) }));
   the("pair").hidden = false;
   pair ??= new ViewerPair(the("pair"), (model) => t("compare.seen_by", { model }));
   pair.show(first.image, sides);

@@ -6,9 +6,10 @@ const LONGEST_PX = 320;
 
 /**
  * Decode a map as the service sends it.
- * @param {{shape: number[], data: string, low: number, high: number, box: object}} record
- * @returns {{data: Float32Array, width: number, height: number, low: number, high: number, box: object}}
- *   `box` is where it lies, in pixels of the image; `low` and `high` are where heat begins and is full.
+ * @param {{shape: number[], data: string, low: number, high: number, threshold: number, box: object}} record
+ * @returns {{data: Float32Array, width: number, height: number, low: number, high: number, threshold: number, box: object}}
+ *   `box` is where it lies, in pixels of the image; `low` and `high` are where heat begins and is
+ *   full; what exceeds `threshold` is outlined.
  */
 export function decodeMap(record) {
   const bytes = Uint8Array.from(atob(record.data), (char) => char.charCodeAt(0));
@@ -16,7 +17,7 @@ export function decodeMap(record) {
   const [height, width] = record.shape;
   const data = new Float32Array(width * height);
   for (let i = 0; i < data.length; i += 1) data[i] = view.getFloat32(4 * i, true);
-  return { data, width, height, low: record.low, high: record.high, box: record.box };
+  return { data, width, height, low: record.low, high: record.high, threshold: record.threshold, box: record.box };
 }
 
 /**

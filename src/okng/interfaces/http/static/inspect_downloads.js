@@ -26,7 +26,7 @@ export async function saveOverlays(items, viewer) {
       if (image === null) continue;
       const { inspection } = item;
       drawing.show(image);
-      drawing.find(inspection.regions, inspection.map ? decodeMap(inspection.map) : null, inspection.review_threshold);
+      drawing.find(inspection.regions, inspection.map ? decodeMap(inspection.map) : null);
       const blob = await drawing.drawn().convertToBlob({ type: "image/jpeg", quality: QUALITY });
       drawing.clear();
       image.close();

@@ -51,7 +51,7 @@ export class ResultPanel {
     await painted(); // the verdict first, then where
     if (!current()) return;
     const map = inspection.map ? decodeMap(inspection.map) : null;
-    this.viewer.find(inspection.regions, map, inspection.review_threshold);
+    this.viewer.find(inspection.regions, map);
   }
 
   #content(item) {

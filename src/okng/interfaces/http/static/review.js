@@ -62,7 +62,7 @@ async function lay(item) {
   if (!viewer.showsHeat || !whole) return;
   const map = await queue.mapOf(item);
   if (map !== null && queue.current === item && !blind.checked) {
-    viewer.find(item.inspection.regions, map, item.inspection.review_threshold);
+    viewer.find(item.inspection.regions, map);
     const next = queue.items[queue.at + 1];
     if (next) void queue.mapOf(next);
   }

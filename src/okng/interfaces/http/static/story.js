@@ -52,7 +52,7 @@ async function showPicture() {
   viewer.find(one.regions);
   if (one.image_url === null || one.score === null) return;
   const map = await get(`/inspections/${one.id}/map`).then(decodeMap, () => null); // its model may be gone
-  if (map !== null) viewer.find(one.regions, map, one.review_threshold);
+  if (map !== null) viewer.find(one.regions, map);
 }
 
 /** Lay a reviewer's mark over the picture, or take it away again. */

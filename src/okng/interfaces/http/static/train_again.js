@@ -78,7 +78,7 @@ async function look(one, judged) {
   ]);
   the("pair").hidden = false;
   pair ??= new ViewerPair(the("pair"), (model) => t("again.seen_by", { model }));
-  pair.show(one.image || one.id, judged.map((by, i) => ({ ...by, image, map: decodeMap(maps[i]), threshold: by.review_threshold })));
+  pair.show(one.image || one.id, judged.map((by, i) => ({ ...by, image, map: decodeMap(maps[i]) })));
 }
 
 function row(one, judged) {

@@ -73,13 +73,12 @@ export class Viewer extends EventTarget {
    * Lay what a model found over the picture.
    * @param {Array} regions as the service tells them, the strongest first
    * @param {object|null} map as `decodeMap` gives it; without, regions are drawn as boxes
-   * @param {number} threshold above which the map is outlined
    */
-  find(regions, map = null, threshold = 0) {
+  find(regions, map = null) {
     this.regions = regions;
     this.map = map;
     this.heat = map === null ? null : heatCanvas(map);
-    this.borders = map === null ? null : outlines(map, threshold);
+    this.borders = map === null ? null : outlines(map, map.threshold);
     this.redraw();
   }
 

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { scoreText, t } from "./page.js";
 import { badge } from "./verdicts.js";
 import { Viewer } from "./viewer.js";
-import { zoomButtons } from "./viewer_tools.js";
+import { viewerTools } from "./viewer_tools.js";
 
 export class ViewerPair {
   /**
@@ -22,9 +22,9 @@ export class ViewerPair {
     });
     this.viewers = this.sides.map((side) => side.viewer);
     link(this.viewers);
-    this.tools = make("div", { class: "row", role: "group", "aria-label": t("viewer.tools") }, zoomButtons(this.viewers[0]));
     place.replaceChildren(
-      make("div", { class: "row spread nowrap" }, this.heading, this.tools),
+      this.heading,
+      viewerTools(...this.viewers),
       make("div", { class: "pair" }, this.sides.map((side) => side.figure)));
   }
 
@@ -32,15 +32,15 @@ export class ViewerPair {
    * Show an image, whole.
    * @param {string} name of the image
    * @param {Array} sides one for each model: `model`, `verdict`, `score`, `image` (null where it
-   *   cannot be shown), and, to be laid over it, `map` with its `threshold`
+   *   cannot be shown), and `map`, to be laid over it
    */
   show(name, sides) {
     this.heading.textContent = name;
-    for (const [i, { model, verdict, score, image, map, threshold }] of sides.entries()) {
+    for (const [i, { model, verdict, score, image, map }] of sides.entries()) {
       const { viewer, caption } = this.sides[i];
       viewer.canvas.setAttribute("aria-label", this.label(model));
       viewer.show(image);
-      if (map) viewer.find([], map, threshold);
+      if (map) viewer.find([], map);
       caption.replaceChildren(make("strong", { translate: "no" }, model), badge(verdict), make("span", { class: "soft" }, scoreText(score)));
     }
     this.place.hidden = false;

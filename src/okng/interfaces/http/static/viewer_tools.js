@@ -8,14 +8,16 @@ const ZOOM_STEP = 1.4;
 /**
  * Return a toolbar for a viewer; its page has the texts of `viewer`.
  * @param {Viewer} viewer
+ * @param {Viewer[]} others which show the same image, and follow it
  */
-export function viewerTools(viewer) {
-  const heat = button("heat", () => viewer.set({ showsHeat: !viewer.showsHeat }), "true");
-  const region = button("region", () => viewer.set({ showsRegions: !viewer.showsRegions }), "true");
+export function viewerTools(viewer, ...others) {
+  const set = (options) => { for (const one of [viewer, ...others]) one.set(options); };
+  const heat = button("heat", () => set({ showsHeat: !viewer.showsHeat }), "true");
+  const region = button("region", () => set({ showsRegions: !viewer.showsRegions }), "true");
   const opacity = make("input", {
     type: "range", min: 0, max: 100, value: 100 * viewer.opacity, "aria-label": t("viewer.opacity"),
     title: t("viewer.opacity"),
-    oninput: () => viewer.set({ opacity: opacity.value / 100, showsHeat: true }),
+    oninput: () => set({ opacity: opacity.value / 100, showsHeat: true }),
   });
   viewer.addEventListener("change", () => {
     heat.setAttribute("aria-pressed", viewer.showsHeat);
