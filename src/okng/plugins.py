@@ -16,6 +16,7 @@ SHIPPED: dict[tuple[str, str], str] = {
     ("detector", "gaussian"): "okng.detectors.gaussian:Gaussian",
     ("detector", "fusion"): "okng.detectors.fusion:Fusion",
     ("detector", "probe"): "okng.detectors.probe:Probe",
+    ("detector", "cnn"): "okng.learning.cnn:Cnn",
     ("detector", "autoencoder"): "okng.learning.autoencoder:Autoencoder",
     ("detector", "student"): "okng.learning.student:Student",
     ("runtime", "openvino"): "okng.adapters.runtimes.openvino:OpenVino",

@@ -13,6 +13,9 @@ SHORT: dict[str, dict[str, object]] = {
         "epochs": 2, "steps": 100, "batch": 4, "levels": 3, "code": 64, "learning_rate": 0.004,
         "schedule": "constant",
     },
+    "cnn": {
+        "epochs": 4, "steps": 12, "batch": 6, "width": 6, "depth": 2, "learning_rate": 0.02,
+    },
     "student": {
         "epochs": 3, "steps": 10, "batch": 4, "strange": 24, "teacher_epochs": 2, "width": 16,
         "channels": 16, "code": 8, "learning_rate": 3e-3,
@@ -36,9 +39,11 @@ OTHERS = [name for name in plugins.names("detector") if name not in CLASSIFIERS]
 
 @pytest.fixture(params=CLASSIFIERS, scope="module")
 def labelled_trial(request: pytest.FixtureRequest, runtime: OnnxRuntime) -> ClassifierTrial:
-    """Return a trial of each classifier that is shipped, in turn, as it comes."""
+    """Return a trial of each classifier that is shipped, in turn, as it comes or made short."""
     detector = plugins.load("detector", request.param)
-    return ClassifierTrial(lambda on: detector(detector.Config(), on), runtime)
+    settings = SHORT.get(request.param, {})
+    size = 64 if settings else 96
+    return ClassifierTrial(lambda on: detector(detector.Config(**settings), on), runtime, size)
 
 
 @pytest.mark.parametrize("check", CLASSIFIER_CHECKS, ids=lambda check: check.__name__)

@@ -15,6 +15,7 @@ from okng.testing.images import good_parts, with_defect
 LAYERS = {
     "convolution": nn.Conv2d(4, 6, 3, 2, 1, bias=False),
     "dilated": nn.Conv2d(4, 4, 3, 1, 2, dilation=2),
+    "reflected": nn.Conv2d(4, 4, 3, 1, 2, dilation=2, padding_mode="reflect"),
     "depthwise": nn.Conv2d(4, 4, 5, 1, 2, groups=4),
     "batch norm": nn.BatchNorm2d(4),
     "relu": nn.ReLU(),

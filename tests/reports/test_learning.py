@@ -1,6 +1,6 @@
 import xml.etree.ElementTree as ElementTree
 
-from okng.domain.learning import LearningCurve
+from okng.domain.learning import Layer, LearningCurve
 from okng.reports.learning import learning_chart
 from okng.reports.model_card import render_model_card
 from okng.testing.models import tiny_model
@@ -16,7 +16,31 @@ def test_each_part_has_a_panel() -> None:
     """Teacher and student are drawn side by side, with one legend, as a picture of its own."""
     chart = learning_chart(CURVES)
     drawn = "".join(ElementTree.fromstring(chart).itertext())
-    assert all(drawn.count(word) == 1 for word in ("teacher", "student", "validation loss"))
+    words = ("teacher: loss", "student: loss", "images that are learned", "validation images")
+    assert all(drawn.count(word) == 1 for word in words)
+
+
+def test_accuracy_stands_beside_the_loss() -> None:
+    """Loss and accuracy have a panel each, the second in percent, and share the legend."""
+    names = ("loss", "validation loss", "accuracy", "validation accuracy")
+    curves = [LearningCurve(name, ((1.0, 0.5), (2.0, 0.9))) for name in names]
+    drawn = list(ElementTree.fromstring(learning_chart(curves)).itertext())
+    assert [text for text in drawn if text in names] == ["loss", "accuracy"]
+    assert any(text.endswith(" %") for text in drawn)
+    assert drawn.count("validation images") == 1
+
+
+def test_the_network_stands_in_the_models_page() -> None:
+    """Layers are listed with what they give, hold and cost, and their sums."""
+    model = tiny_model()
+    layers = (
+        Layer("convolution 3 x 3", (8, 32, 64), 216, 442368),
+        Layer("ReLU", (8, 32, 64), 0, 0),
+    )
+    html = render_model_card(model.manifest, model.golden, CURVES, layers)
+    for part in ("What the network is made of", "8 &times; 32 &times; 64", "442,368"):
+        assert part in html
+    assert "made of" not in render_model_card(model.manifest, model.golden, CURVES)
 
 
 def test_nothing_learned_nothing_drawn() -> None:

@@ -15,7 +15,7 @@ from okng.detectors.memory import Memory
 from okng.domain.calibration import Evidence, Method
 from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.errors import BadDataset, BadModel, BadSetting, ParityError
-from okng.domain.learning import LearningCurve
+from okng.domain.learning import Layer, LearningCurve
 from okng.domain.model import Manifest
 from okng.domain.ports import Images, Progress, Runtime, Session, Trained, silent
 from okng.domain.view import Box, View
@@ -40,7 +40,10 @@ VIEW = View(64, 64)
 
 
 def no_report(
-    manifest: Manifest, golden: Mapping[str, bytes], curves: Sequence[LearningCurve]
+    manifest: Manifest,
+    golden: Mapping[str, bytes],
+    curves: Sequence[LearningCurve],
+    layers: Sequence[Layer],
 ) -> str:
     return f"<p>{manifest.product}-{manifest.version}: {', '.join(golden)}"
 

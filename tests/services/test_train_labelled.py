@@ -123,6 +123,16 @@ def test_held_out_parts_are_of_every_class(folder: Path, runtime: Runtime) -> No
     assert manifest.calibration.promises[0].exact
 
 
+def test_a_slow_classifier_is_cross_fitted_only_when_asked(folder: Path, runtime: Runtime) -> None:
+    """What takes minutes holds parts out by itself, and is cross-fitted on demand."""
+    by_itself = run(read_dataset(folder), runtime, is_slow=True).model.manifest
+    asked = run(
+        read_dataset(folder), runtime, is_slow=True, calibration=CalibrationPlan.CROSS_FIT
+    ).model.manifest
+    assert by_itself.calibration.evidence is Evidence.HELD_OUT
+    assert asked.calibration.evidence is Evidence.CROSS_FITTED
+
+
 def test_a_given_validation_set_sets_the_thresholds(folder: Path, runtime: Runtime) -> None:
     """Validation images are not learned; a class that they lack is said, not refused."""
     dataset = read_dataset(folder)

@@ -25,7 +25,7 @@ from okng.bootstrap.judging import (
     write_report,
 )
 from okng.bootstrap.tiers import TIERS, TierTime, measure_tiers, settled
-from okng.bootstrap.training import train, train_dataset, training_advice
+from okng.bootstrap.training import network_layers, train, train_dataset, training_advice
 from okng.bootstrap.training_options import DEFAULT_SIZE, TrainingOptions, make_view
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "load",
     "make_view",
     "measure_tiers",
+    "network_layers",
     "read_as_trained",
     "render_demo",
     "runtime",

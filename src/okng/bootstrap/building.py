@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -18,6 +18,14 @@ from okng.settings import Settings
 
 _SIDE_PX = 256
 """Of the graph's input for a detector without a backbone."""
+
+
+@runtime_checkable
+class _HasSide(Protocol):
+    """Settings of a detector that looks at images of a side of its own, unless told otherwise."""
+
+    @property
+    def side_px(self) -> int: ...
 
 
 def store(settings: Settings) -> FolderModelStore:
@@ -53,7 +61,7 @@ class BuiltDetector:
     @property
     def size(self) -> tuple[int, int]:
         """Return the width and height of the graph's input, unless somebody says otherwise."""
-        return _usual_size(self.backbones)
+        return _usual_size(self.config, self.backbones)
 
 
 def build_detector(
@@ -88,11 +96,13 @@ def usual_size(name: str, values: Mapping[str, object], settings: Settings) -> t
     """
     config, shelf = build_config(name, values, settings), backbones(settings)
     networks = config.networks if isinstance(config, StandsOnBackbones) else ()
-    return _usual_size([shelf.load(network.backbone) for network in networks])
+    return _usual_size(config, [shelf.load(network.backbone) for network in networks])
 
 
-def _usual_size(used: Sequence[Backbone]) -> tuple[int, int]:
+def _usual_size(config: object, used: Sequence[Backbone]) -> tuple[int, int]:
     side = max((one.defaults.side_px for one in used), default=_SIDE_PX)
+    if isinstance(config, _HasSide):
+        side = config.side_px
     return side, side
 
 

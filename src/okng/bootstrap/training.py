@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
+from okng import plugins
 from okng.adapters.datasets import read_dataset
-from okng.bootstrap.building import build_detector, installed_runtimes, store, usual_size
+from okng.bootstrap.building import (
+    build_detector,
+    installed_runtimes,
+    runtime,
+    store,
+    usual_size,
+)
 from okng.bootstrap.tiers import chosen_tier
 from okng.bootstrap.tiling import build_in_tiles, seen_size, tiling_advice
 from okng.bootstrap.training_options import TrainingOptions, make_view
-from okng.domain.dataset import Dataset
-from okng.domain.ports import Progress, silent
+from okng.domain.dataset import Dataset, Split, class_names
+from okng.domain.learning import Layer
+from okng.domain.ports import Layered, Progress, silent
 from okng.domain.product import product_name
 from okng.reports.model_card import render_model_card
 from okng.services.train import Training
@@ -78,6 +86,27 @@ def train_dataset(
         is_slow=built.is_slow,
     )
     return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
+
+
+def network_layers(
+    dataset: Dataset, options: TrainingOptions, settings: Settings
+) -> tuple[Layer, ...]:
+    """Return what the network is made of that a training will learn; empty where it learns none.
+
+    Raises:
+        BadSetting: there is no such detector or setting, or the size does not fit.
+    """
+    if options.tile is not None:
+        return ()
+    detector_class = plugins.load("detector", options.detector, settings.plugins)
+    if not hasattr(detector_class, "layers"):
+        return ()
+    values = {"seed": options.seed, **options.config}
+    built = build_detector(options.detector, values, runtime(settings), settings)
+    assert isinstance(built.detector, Layered)
+    width, height = options.size or built.size
+    learned = [one for one in dataset.train_labelled if one.split is not Split.VALIDATION]
+    return built.detector.layers(height, width, max(2, len(class_names(learned))))
 
 
 def training_advice(dataset: Dataset, options: TrainingOptions, settings: Settings) -> str | None:

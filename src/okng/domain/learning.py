@@ -13,6 +13,20 @@ class LearningCurve:
     points: tuple[tuple[float, float], ...]
 
 
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network, for one image.
+
+    `shape` is what it gives, without the batch: channels, then rows and columns. `multiply_adds`
+    are those of convolutions and fully connected layers, where nearly all the work is.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
 class Interrupted(KeyboardInterrupt):
     """A training that somebody broke off; its text says what is kept, and how to go on."""
 

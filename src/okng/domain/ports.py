@@ -1,14 +1,14 @@
 """What the services need from the world."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from okng.domain.arrays import Array, Floats, Mask, Pixels, Scores
 from okng.domain.calibration import Calibration
 from okng.domain.dataset import Dataset
-from okng.domain.learning import Checkpoints, LearningCurve
+from okng.domain.learning import Checkpoints, Layer, LearningCurve
 from okng.domain.model import Model
 
 
@@ -91,7 +91,8 @@ class Trained:
     `graph` is ONNX with the one signature. `cross_fitted` holds a raw score for each image by a
     graph like this one that saw no image of the same fold, or None where no folds were asked for.
     `class_scores` is the same of the graph's `class_scores`, float32 `[n, K]`, where it has them.
-    `curves` show how the learning went, `notes` what its user should hear of it.
+    `curves` show how the learning went, `notes` what its user should hear of it, `layers` what the
+    network is made of.
     """
 
     graph: bytes = field(repr=False)
@@ -100,6 +101,7 @@ class Trained:
     class_scores: Floats | None = field(default=None, repr=False)
     curves: tuple[LearningCurve, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
 
 
 TakeMap = Callable[[int, Floats], None]
@@ -146,6 +148,11 @@ class Truth:
     names: tuple[str, ...]
     labels: Sequence[int] = field(repr=False)
     parts: Sequence[int] = field(repr=False)
+
+    def of(self, chosen: Sequence[int]) -> Self:
+        """Return what is known of some of the images, by index."""
+        labels = [self.labels[i] for i in chosen]
+        return replace(self, labels=labels, parts=[self.parts[i] for i in chosen])
 
 
 @runtime_checkable
@@ -205,14 +212,27 @@ class Sketched(Protocol):
 
 
 @runtime_checkable
+class Layered(Protocol):
+    """A detector that learns a network of layers, which its user may see before."""
+
+    def layers(self, height: int, width: int, classes: int) -> tuple[Layer, ...]:
+        """Return the layers for images of such a size, in order.
+
+        Raises:
+            BadSetting: the configuration does not fit the size.
+        """
+        ...
+
+
+@runtime_checkable
 class Resumable(Protocol):
-    """A detector whose training takes minutes.
+    """A detector, of either kind, whose training takes minutes.
 
     It goes on where one ended, and is not cross-fitted unless somebody asks for it.
     """
 
-    def resuming(self, checkpoints: Checkpoints) -> Detector:
-        """Return the same detector, which keeps there how far it has come."""
+    def resuming(self, checkpoints: Checkpoints) -> Self:
+        """Return the same detector or classifier, which keeps there how far it has come."""
         ...
 
 

@@ -34,13 +34,7 @@ def pooled_graph(features: Features, inspected: Mask) -> ModelProto:
 
 
 def class_head(weights: Array, bias: Array, inspected: Mask, knows_good: bool) -> ModelProto:
-    """Build the head.
-
-    Where the first class is good, `score` is the log-odds of any defect against it, and the map is
-    the same of each cell, weighted over the kinds as the image is and shifted so that the mean of
-    its highest cells is the score: no place of a good part stands out. Where no class is good,
-    `score` is the doubt, and the map shows what speaks for the named kind: the mean of the map is
-    the doubt. Cells that are not inspected get the map's lowest value.
+    """Build the head, which answers as `answer` says.
 
     Args:
         weights: float `[2 C, K]`, for features and their squares.
@@ -55,6 +49,29 @@ def class_head(weights: Array, bias: Array, inspected: Mask, knows_good: bool) -
     x = _squared(graph, x)
     kernel = graph.constant(weights.T.astype(np.float32)[:, :, None, None])
     planes = graph.node("Conv", x, kernel, graph.constant(bias.astype(np.float32)))
+    return answer(graph, planes, classes, inspected, knows_good)
+
+
+def answer(
+    graph: GraphBuilder, planes: str, classes: int, inspected: Mask, knows_good: bool
+) -> ModelProto:
+    """Turn the cells' class scores into the three outputs, and build.
+
+    The class scores of the image are the means over the inspected cells. Where the first class is
+    good, `score` is the log-odds of any defect against it, and the map is the same of each cell,
+    weighted over the kinds as the image is and shifted so that the mean of its highest cells is the
+    score: no place of a good part stands out. Where no class is good, `score` is the doubt, and the
+    map shows what speaks for the named kind: the mean of the map is the doubt. Cells that are not
+    inspected get the map's lowest value.
+
+    Args:
+        graph: where to.
+        planes: float32 `[N, K, h, w]`.
+        classes: K.
+        inspected: bool `[h, w]`.
+        knows_good: the first class is good.
+    """
+    rows, columns = inspected.shape
     head = _Head(graph, graph.node("Reshape", planes, graph.ints(0, classes, -1)), inspected)
     class_scores = graph.node("Reshape", head.mean(head.planes), graph.ints(0, classes))
     score, cells = (head.against_good if knows_good else head.among_kinds)(class_scores, classes)

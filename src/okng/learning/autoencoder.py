@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from okng.detectors.frozen import Grid, inspected_cells
+from okng.detectors.images import Chosen
 from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.learning import Checkpoints, NoCheckpoints
 from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
@@ -135,10 +136,17 @@ class Autoencoder:
         """Show how images are changed while it learns; see `okng.domain.ports.Augmenting`."""
         return augmented_pixels(pixels, self._config.augmentation, inspected, count, seed)
 
-    def learn(self, images: Images, keeping: Keeping, progress: Progress, which: str) -> Learned:
+    def learn(
+        self,
+        images: Images,
+        chosen: Sequence[int],
+        keeping: Keeping,
+        progress: Progress,
+        which: str,
+    ) -> Learned:
         """Learn one network; see `okng.learning.training.Learner`."""
         config = self._config
-        task = _Drawing(images, config)
+        task = _Drawing(Chosen(images, chosen), config)
         saved = keeping.saved("autoencoder")
         fitted = fit(task, len(task.learned), config, saved, progress, f"learn{which}")
         facts: dict[str, float | int | str] = {

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from okng.algorithms.strange_pictures import with_gain
 from okng.detectors.frozen import Grid, Network, inspected_cells
+from okng.detectors.images import Chosen
 from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.errors import BadSetting
 from okng.domain.learning import Checkpoints, NoCheckpoints
@@ -186,9 +187,17 @@ class Student:
         """Show how images are changed while it learns; see `okng.domain.ports.Augmenting`."""
         return augmented_pixels(pixels, self._config.augmentation, inspected, count, seed)
 
-    def learn(self, images: Images, keeping: Keeping, progress: Progress, which: str) -> Learned:
+    def learn(
+        self,
+        images: Images,
+        chosen: Sequence[int],
+        keeping: Keeping,
+        progress: Progress,
+        which: str,
+    ) -> Learned:
         """Learn one teacher and its student; see `okng.learning.training.Learner`."""
         config = self._config
+        images = Chosen(images, chosen)
         height, width = images.inspected.shape
         seen, device = seen_size(height, width, MULTIPLE), device_of(config)
         source = self._source(images, seen)

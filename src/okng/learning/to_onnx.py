@@ -55,6 +55,10 @@ def values(tensor: Tensor | None) -> Floats:
 
 def _convolution(graph: GraphBuilder, x: str, layer: Any) -> str:
     down, across = layer.padding
+    if layer.padding_mode == "reflect":
+        x, down, across = _reflected(graph, x, down, across), 0, 0
+    elif layer.padding_mode != "zeros":
+        raise TypeError(f"a padding {layer.padding_mode!r} cannot be written to a graph")
     inputs = [graph.constant(values(layer.weight))]
     if layer.bias is not None:
         inputs.append(graph.constant(values(layer.bias)))
@@ -68,6 +72,12 @@ def _convolution(graph: GraphBuilder, x: str, layer: Any) -> str:
         dilations=list(layer.dilation),
         group=layer.groups,
     )
+
+
+def _reflected(graph: GraphBuilder, x: str, down: int, across: int) -> str:
+    if not (down or across):
+        return x
+    return graph.node("Pad", x, graph.ints(0, 0, down, across, 0, 0, down, across), mode="reflect")
 
 
 def _batch_norm(graph: GraphBuilder, x: str, layer: Any) -> str:

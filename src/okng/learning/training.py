@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from okng.detectors.images import Chosen
-from okng.domain.learning import Checkpoints, LearningCurve
-from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained
+from okng.domain.arrays import Floats
+from okng.domain.learning import Checkpoints, Layer, LearningCurve
+from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, Truth, ignore_map
 from okng.learning.saved_state import Saved
 from okng.version import __version__
 
@@ -24,6 +24,7 @@ class Learned:
     facts: Mapping[str, float | int | str]
     curves: tuple[LearningCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
 
 
 @dataclass
@@ -44,11 +45,19 @@ class Keeping:
 class Learner(Protocol):
     """Learns one graph."""
 
-    def learn(self, images: Images, keeping: Keeping, progress: Progress, which: str) -> Learned:
-        """Learn from good images, going on from what is kept.
+    def learn(
+        self,
+        images: Images,
+        chosen: Sequence[int],
+        keeping: Keeping,
+        progress: Progress,
+        which: str,
+    ) -> Learned:
+        """Learn from images, going on from what is kept.
 
         Args:
-            images: all of them good.
+            images: all there are.
+            chosen: which of them are learned.
             keeping: where each part of the work keeps its state.
             progress: is told how far it is.
             which: is put behind the names of stages: empty, or as `, 2 of 6`.
@@ -70,7 +79,7 @@ class Training:
         images: Images,
         folds: Sequence[int] | None,
         progress: Progress,
-        take_map: TakeMap,
+        take_map: TakeMap = ignore_map,
     ) -> Trained:
         """Learn from all, cross-fit given folds; then what was kept on the way is let go."""
         digests = [sha256(images[i].tobytes()).digest() for i in range(len(images))]
@@ -80,7 +89,7 @@ class Training:
         def learn(chosen: Sequence[int], told: Progress, which: str) -> Learned:
             name = self._name([digests[i] for i in chosen], hidden)
             keeping = Keeping(self.checkpoints, name)
-            learned = self.learner.learn(Chosen(images, chosen), keeping, told, which)
+            learned = self.learner.learn(images, chosen, keeping, told, which)
             kept.extend(keeping.used)
             return learned
 
@@ -90,6 +99,7 @@ class Training:
         which = [f", {i} of {count}" if numbers else "" for i in range(1, count + 1)]
         whole = learn(everyone, progress, which[0])
         scores = None if folds is None else np.full(len(images), np.nan)
+        named: dict[int, Floats] = {}
         for fold, called in zip(numbers, which[1:], strict=True):
             assert folds is not None
             assert scores is not None
@@ -99,9 +109,14 @@ class Training:
                 found = session.run({"image": images[i][None]})
                 scores[i] = float(found["score"][0])
                 take_map(i, found["anomaly_map"][0])
+                if "class_scores" in found:
+                    named[i] = found["class_scores"][0]
         for saved in kept:
             saved.forget()
-        return Trained(whole.graph, scores, whole.facts, curves=whole.curves, notes=whole.notes)
+        class_scores = np.stack([named[i] for i in everyone]) if named else None
+        return Trained(
+            whole.graph, scores, whole.facts, class_scores, whole.curves, whole.notes, whole.layers
+        )
 
     def _name(self, digests: Sequence[bytes], hidden: bytes) -> str:
         """Return a name that only the same training has, on the same software."""
@@ -120,3 +135,9 @@ def validation_split(count: int, share: float, seed: int) -> tuple[list[int], li
     if held < 1:
         return order, order
     return sorted(order[held:]), sorted(order[:held])
+
+
+def labels_digest(truth: Truth) -> str:
+    """Return what only the same truth of the same images has."""
+    said = json.dumps([truth.names, list(map(int, truth.labels)), list(map(int, truth.parts))])
+    return sha256(said.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""How a network learned: its losses over the epochs, as small charts."""
+"""How a network learned: its losses and accuracies over the epochs, as small charts."""
 
 from collections.abc import Sequence
 
@@ -6,27 +6,40 @@ from okng.domain.learning import LearningCurve
 from okng.reports.curves import Axis, Curve, Panel, picture_file, small_multiples
 
 _COLUMNS = 2
+_VALIDATION = "validation "
+_LEARNED, _NOT_LEARNED = "images that are learned", "validation images"
 
 
 def learning_chart(curves: Sequence[LearningCurve]) -> str:
-    """Draw curves as one SVG file, a panel for each part that learned; empty without curves.
+    """Draw curves as one SVG file, a panel for each figure of each part; empty without curves.
 
-    A curve called `teacher: loss` belongs to the part `teacher`.
+    A curve called `teacher: validation loss` belongs to the part `teacher`, and to its loss.
     """
     if not curves:
         return ""
-    parts = dict.fromkeys(_part(curve) for curve in curves)
     panels = []
-    for part in parts:
-        own = [curve for curve in curves if _part(curve) == part]
+    for title in dict.fromkeys(_panel_of(curve) for curve in curves):
+        own = [curve for curve in curves if _panel_of(curve) == title]
         drawn = [
-            Curve(curve.name.rpartition(": ")[2], curve.points, series, dots=len(curve.points) == 1)
-            for series, curve in enumerate(own)
+            Curve(
+                _NOT_LEARNED if _is_validation(curve) else _LEARNED,
+                curve.points,
+                series=int(_is_validation(curve)),
+                dots=len(curve.points) == 1,
+            )
+            for curve in own
         ]
-        panels.append(Panel(part or "loss", Axis("epoch"), Axis("", low=0.0), drawn))
+        is_share = title.endswith("accuracy")
+        y = Axis("", percent=True, high=1.0) if is_share else Axis("", low=0.0)
+        panels.append(Panel(title, Axis("epoch"), y, drawn))
     columns = min(_COLUMNS, len(panels))
-    return picture_file(small_multiples("Learning", "Losses over the epochs.", panels, columns))
+    description = "Losses and accuracies over the epochs."
+    return picture_file(small_multiples("Learning", description, panels, columns))
 
 
-def _part(curve: LearningCurve) -> str:
-    return curve.name.rpartition(": ")[0]
+def _panel_of(curve: LearningCurve) -> str:
+    return curve.name.replace(_VALIDATION, "")
+
+
+def _is_validation(curve: LearningCurve) -> bool:
+    return _VALIDATION in curve.name

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from okng.algorithms.pixels import decode
 from okng.domain.errors import BadImage
-from okng.domain.learning import LearningCurve
+from okng.domain.learning import Layer, LearningCurve
 from okng.domain.model import Manifest
 from okng.reports import charts
 from okng.reports.gallery import data_uri, thumbnail
@@ -25,11 +25,14 @@ class _Picture:
 
 
 def render_model_card(
-    manifest: Manifest, golden: Mapping[str, bytes], curves: Sequence[LearningCurve] = ()
+    manifest: Manifest,
+    golden: Mapping[str, bytes],
+    curves: Sequence[LearningCurve] = (),
+    layers: Sequence[Layer] = (),
 ) -> str:
     """Return one self-contained HTML page; `golden` maps file names to image files.
 
-    `curves` show how a network learned, where one did.
+    `curves` show how a network learned, where one did, and `layers` what it is made of.
     """
     calibration = manifest.calibration
     limits = calibration.review_threshold, calibration.ng_threshold
@@ -39,6 +42,7 @@ def render_model_card(
         .render(
             manifest=manifest,
             calibration=calibration,
+            layers=layers,
             learning=_svg_uri(learning_chart(curves)),
             histograms={
                 "wide": charts.histogram(calibration.good_scores, (), *limits),

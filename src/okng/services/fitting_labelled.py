@@ -165,14 +165,12 @@ def _held_out(known: _Known, detector: Classifier, plan: TrainingPlan) -> NDArra
     everyone = np.ones(len(known.labels), np.bool_)
     good = known.parts(0, everyone) if known.knows_good else len(np.unique(known.groups))
     wanted = max(plan.wish.parts_needed, ENOUGH_HELD_OUT)
-    is_asked = plan.calibration is CalibrationPlan.SPLIT
+    may_fit = detector.cross_fits and not plan.is_slow
     if plan.calibration is CalibrationPlan.CROSS_FIT and not detector.cross_fits:
         raise BadSetting(f"{plan.detector_name} cannot be cross-fitted: take --calibration split")
-    if (
-        not is_asked
-        and detector.cross_fits
-        and (plan.calibration is CalibrationPlan.CROSS_FIT or good < 2 * wanted)
-    ):
+    if plan.calibration is CalibrationPlan.CROSS_FIT:
+        return None
+    if plan.calibration is CalibrationPlan.AUTO and may_fit and good < 2 * wanted:
         return None
     share = min(max(wanted / good, HELD_OUT_SHARE), 0.5)
     if good < 2 * wanted:

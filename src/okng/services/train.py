@@ -15,7 +15,7 @@ from okng.domain.arrays import Array, Pixels, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.errors import BadDataset
-from okng.domain.learning import LearningCurve
+from okng.domain.learning import Layer, LearningCurve
 from okng.domain.model import DataCard, Golden, Manifest, Model
 from okng.domain.ports import Classifier, ModelStore, Progress, Runtime, Session, silent
 from okng.domain.view import View
@@ -49,7 +49,11 @@ class Report(Protocol):
     """Makes the HTML page that travels with a model."""
 
     def __call__(
-        self, manifest: Manifest, golden: Mapping[str, bytes], curves: Sequence[LearningCurve]
+        self,
+        manifest: Manifest,
+        golden: Mapping[str, bytes],
+        curves: Sequence[LearningCurve],
+        layers: Sequence[Layer],
     ) -> str: ...
 
 
@@ -121,7 +125,8 @@ def train(
 
     def reported(version: int) -> Model:
         model = build(version)
-        return replace(model, report=report(model.manifest, pictures, trained.curves))
+        page = report(model.manifest, pictures, trained.curves, trained.layers)
+        return replace(model, report=page)
 
     progress("parity", 0, len(runtimes))
     parity = check_parity(build(0), runtimes, plan.max_pixels)

@@ -13,7 +13,7 @@ import pytest
 from okng.bootstrap import train
 from okng.domain.errors import BadSetting
 from okng.settings import Settings
-from okng.testing.images import good_part, save, write_folder
+from okng.testing.images import good_part, save, write_folder, write_labelled_folder
 
 Okng = Callable[..., Any]
 SMALL = ["--size", "64", "--set", "bank_size=32"]
@@ -203,3 +203,18 @@ def test_full_temporary_folder_is_named(
     assert done.code == 5
     assert done.err.startswith(f"Error: {tempfile.gettempdir()}: No space left on device")
     assert "TMPDIR" in done.err
+
+
+def test_a_network_is_shown_before_it_learns(fresh: Okng, tmp_path: Path) -> None:
+    """`cnn` lists its layers with their sums before the training, learns, names, and evaluates."""
+    root = write_labelled_folder(tmp_path / "casing", good=10, defective=6, test=2, size=64)
+    short = ["epochs=2", "steps=6", "depth=2", "width=4", "learning_rate=0.02"]
+    chosen = [word for one in short for word in ("--set", one)]
+    done = fresh("train", root, "--detector", "cnn", "--size", "64", *chosen)
+    assert done.code == 0
+    text = " ".join(done.out.split())
+    assert "convolution 3 x 3 4 x 64 x 64 108 442,368" in text
+    assert text.index("all ") < text.index("casing-1 is ready")
+    assert "scratch by cnn" in text
+    judged = fresh("evaluate", root, "--json").json
+    assert judged["naming"]["names"] == ["good", "hole", "scratch"]

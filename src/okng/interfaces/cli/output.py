@@ -196,7 +196,7 @@ class Output:
 
 
 class _Stages:
-    """Shows one bar for the stage that is being worked on; a `Progress`."""
+    """Shows one bar for the stage that is being worked on; a `Progress` that watches."""
 
     def __init__(self, bars: Any) -> None:
         self._bars = bars
@@ -210,6 +210,12 @@ class _Stages:
             name = stage_name(stage)
             self._stage, self._task = stage, self._bars.add_task(name, total=total)
         self._bars.update(self._task, completed=done, total=total)
+
+    def learned(self, epoch: int, epochs: int, figures: Sequence[tuple[str, float]]) -> None:
+        """Show an epoch's figures beside the stage; see `okng.domain.learning.Watching`."""
+        said = ", ".join(f"{name} {value:.3g}" for name, value in figures)
+        text = f"{stage_name(self._stage or 'learn')}, epoch {epoch} of {epochs}: {said}"
+        self._bars.update(self._task, description=text)
 
 
 def _fitting(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from okng.bootstrap import TierTime
     from okng.domain.dataset import Dataset
+    from okng.domain.learning import Layer
     from okng.services.train import Training
 
 
@@ -46,7 +47,8 @@ def train(
             metavar="NAME",
             help="memory: the default. gaussian: faster, for parts that always lie the same. "
             "fusion: several in one. probe: names defects, learned from labelled ones. With the "
-            "extra train: student, a light network that learns for minutes; autoencoder.",
+            "extra train: cnn, a network of your own that names them, too; student, a light "
+            "network; autoencoder.",
         ),
     ] = "memory",
     tier: Annotated[
@@ -107,7 +109,7 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Learn a product from images of good parts; probe also learns from labelled defects.
+    """Learn a product from images of good parts; probe and cnn also learn from labelled defects.
 
     Understands good/ beside folders of defects, MVTec AD, AD 2 and LOCO, VisA, COCO, Label Studio,
     Lookout for Vision, a flat folder of good images, and a CSV of path,label[,mask]. Makes a new
@@ -121,6 +123,7 @@ def train(
     from okng.bootstrap import (
         TrainingOptions,
         measure_tiers,
+        network_layers,
         settled,
         train_dataset,
         training_advice,
@@ -156,14 +159,17 @@ def train(
                 times = measure_tiers(wanted, process, len(dataset.train_good), progress)
             _say_tiers(output, times)
         wanted = settled(wanted, times, process)
+    layers = network_layers(dataset, wanted, process)
+    _say_layers(output, layers)
     if advice := training_advice(dataset, wanted, process):
         output.note(advice)
     with output.progress() as progress:
         training = train_dataset(dataset, product, wanted, process, progress)
     say_training(output, training)
     output.next_commands(_next(folder, dataset, training, bool(seen)))
-    document = {"dataset": wording.dataset_record(dataset), "first_look": seen}
+    document: dict[str, Any] = {"dataset": wording.dataset_record(dataset), "first_look": seen}
     document |= training_record(training)
+    document |= {"layers": [vars(one) for one in layers]} if layers else {}
     output.document(document | ({"tiers": [vars(one) for one in times]} if times else {}))
 
 
@@ -174,6 +180,22 @@ def _say_tiers(output: Output, times: "Sequence[TierTime]") -> None:
         for one in times
     ]
     output.table(["tier", "ms an image, here", ""], rows, left=1)
+    output.line()
+
+
+def _say_layers(output: Output, layers: "Sequence[Layer]") -> None:
+    """Say what the network is made of that will be learned."""
+    if not layers:
+        return
+    rows = [
+        [one.name, " x ".join(map(str, one.shape)), f"{one.parameters:,}", f"{one.multiply_adds:,}"]
+        for one in layers
+    ]
+    parameters = sum(one.parameters for one in layers)
+    multiply_adds = sum(one.multiply_adds for one in layers)
+    output.line()
+    heads = ["layer", "gives", "parameters", "multiply-adds"]
+    output.table(heads, [*rows, ["all", "", f"{parameters:,}", f"{multiply_adds:,}"]])
     output.line()
 
 

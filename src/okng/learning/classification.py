@@ -1,0 +1,229 @@
+"""Learn classes: what every network that names defects shares.
+
+A network gives each cell of the image a score for each class, `[N, K, h, w]`; the image's class
+scores are their means (global average pooling behind the head: Lin et al. 2014, Network In Network,
+arXiv:1312.4400, section 3.2). So the class activation map is exact however deep the head is: its
+parts add up to the score, as those of `probe` do.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from okng.algorithms.logistic import class_weights
+from okng.algorithms.splitting import grouped_split
+from okng.detectors.frozen import Grid, inspected_cells
+from okng.domain.arrays import Array, Mask
+from okng.domain.dataset import GOOD
+from okng.domain.learning import LearningCurve
+from okng.domain.ports import Images, Truth
+from okng.graphs.builder import GraphBuilder
+from okng.graphs.class_head import answer
+from okng.learning.augmentation import augment
+from okng.learning.engine import VALIDATION, Fitted, device_of, mixed_precision
+from okng.learning.layers import layers_of
+from okng.learning.pictures import batch_of, front, to_tensor
+from okng.learning.settings import LearningConfig
+from okng.learning.to_onnx import write
+from okng.learning.training import Learned
+
+ACCURACY, VALIDATION_ACCURACY = "accuracy", "validation accuracy"
+
+
+class ClassificationConfig(LearningConfig):
+    """Settings of every detector that learns classes step by step."""
+
+    batch: Annotated[
+        int,
+        Field(title="Batch", description="Images that are learned in one step.", ge=1, le=1024),
+    ] = 16
+    weighting: Annotated[
+        Literal["balanced", "none"],
+        Field(
+            title="Class weights",
+            description="balanced: all classes count alike, however many images each has. none: "
+            "every image counts alike, so that rare classes count little.",
+        ),
+    ] = "balanced"
+    focal: Annotated[
+        float,
+        Field(
+            title="Focal",
+            description="How much less an image counts the surer the network is of its class; 0 "
+            "is plain cross entropy, 2 what the focal loss was published with.",
+            ge=0,
+            le=10,
+        ),
+    ] = 0.0
+    label_smoothing: Annotated[
+        float,
+        Field(
+            title="Label smoothing",
+            description="Share of the truth that is spread over all classes, against labels that "
+            "are wrong and a network that is too sure.",
+            ge=0,
+            lt=1,
+        ),
+    ] = 0.0
+
+
+class Classifying:
+    """Learns the classes of images; a `Task`."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        images: Images,
+        truth: Truth,
+        seen: tuple[int, int],
+        config: ClassificationConfig,
+    ) -> None:
+        """Begin.
+
+        Args:
+            network: float32 `[N, 3, *seen]`, -1 to 1, to class scores `[N, K, rows, columns]`.
+            images: of the view's size.
+            truth: of each.
+            seen: height and width.
+            config: how.
+        """
+        self._images, self._truth, self.seen, self._config = images, truth, seen, config
+        self._device = device_of(config)
+        self.network = network.to(self._device)
+        self.learned, self._held = parted_split(truth, config.validation_share, config.seed)
+        with torch.no_grad():
+            planes = network.eval()(torch.zeros(1, 3, *seen, device=self._device))
+        self.cells = inspected_cells(images.inspected, Grid(*planes.shape[2:]))
+        share = self.cells.astype(np.float32) / np.float32(self.cells.sum())
+        self._share = torch.from_numpy(share).to(self._device)
+        self._criterion = Criterion(truth.of(self.learned), config)
+        self._right = self._shown = 0
+
+    def loss(self, chosen: Array, rng: np.random.Generator) -> Tensor:
+        """Return the mean loss of a batch; see `Task`."""
+        rows = [self.learned[int(i)] for i in chosen]
+        scores = self._class_scores(self._pictures(rows, rng))
+        labels = self._labels(rows)
+        self._right += int((scores.argmax(1) == labels).sum())
+        self._shown += len(rows)
+        return self._criterion(scores, labels)
+
+    def validate(self) -> Mapping[str, float]:
+        """Return loss and accuracy of what is not learned, and the epoch's own accuracy."""
+        size, loss, right = self._config.batch, 0.0, 0
+        for at in range(0, len(self._held), size):
+            rows = self._held[at : at + size]
+            scores, labels = self._class_scores(self._pictures(rows)), self._labels(rows)
+            loss += len(rows) * float(self._criterion(scores, labels))
+            right += int((scores.argmax(1) == labels).sum())
+        accuracy, self._right, self._shown = self._right / max(self._shown, 1), 0, 0
+        return {
+            VALIDATION: loss / len(self._held),
+            ACCURACY: accuracy,
+            VALIDATION_ACCURACY: right / len(self._held),
+        }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say which classes nothing shows the progress of."""
+        held = {self._truth.labels[i] for i in self._held}
+        absent = [name for k, name in enumerate(self._truth.names) if k not in held]
+        if not absent:
+            return ()
+        return (
+            f"no image was left to show how well {', '.join(absent)} is learned while it learns: "
+            "all images of it show one part; with a second one this would be seen",
+        )
+
+    def _pictures(self, rows: Sequence[int], rng: np.random.Generator | None = None) -> Tensor:
+        """Return pictures as the network sees them; `rng` for those that are learned."""
+        x = to_tensor(batch_of(self._images, rows), self.seen, self._device)
+        steps = self._config.augmentation
+        if rng is None or not steps:
+            return x
+        return 2 * augment((x + 1) / 2, steps, rng, self._images.inspected) - 1
+
+    def _class_scores(self, x: Tensor) -> Tensor:
+        with mixed_precision(self._config, self._device):
+            planes = self.network(x)
+        scores: Tensor = (planes.float() * self._share).sum((2, 3))
+        return scores
+
+    def _labels(self, rows: Sequence[int]) -> Tensor:
+        return torch.tensor([self._truth.labels[i] for i in rows], device=self._device)
+
+
+class Criterion:
+    """Cross entropy of class scores, weighted by class, focal and smoothed where that is wanted.
+
+    With two classes it is the binary cross entropy of their difference, which is the log-odds of a
+    defect: one formula serves good against defective and any number of kinds. Focal: Lin et al.
+    2017, arXiv:1708.02002, equation 4. Smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7.
+    """
+
+    def __init__(self, truth: Truth, config: ClassificationConfig) -> None:
+        labels, classes = np.asarray(truth.labels, np.int64), len(truth.names)
+        weights = np.ones(classes)
+        if config.weighting == "balanced":
+            weights[labels] = class_weights(labels, classes)
+        self._weights = torch.from_numpy(weights.astype(np.float32))
+        self._focal, self._smoothing = config.focal, config.label_smoothing
+
+    def __call__(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss, a scalar, of scores `[n, K]` and labels int64 `[n]`."""
+        logs = functional.log_softmax(scores, 1)
+        truth = functional.one_hot(labels, scores.shape[1]).float()
+        truth = truth * (1 - self._smoothing) + self._smoothing / scores.shape[1]
+        if self._focal:
+            truth = truth * (1 - logs.exp()).clamp_min(1e-6) ** self._focal
+        each = -(truth * logs).sum(1)
+        found: Tensor = (self._weights.to(scores.device)[labels] * each).mean()
+        return found
+
+
+def parted_split(truth: Truth, share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Return which images are learned, and which show how well it goes.
+
+    Images of a part stay together, and every class of two parts or more is on both sides. Where
+    there would be nothing on one of them, all images are on both.
+    """
+    held: NDArray[np.bool_] = grouped_split(truth.parts, truth.labels, share, seed)
+    if held.all() or not held.any():
+        everyone = list(range(len(held)))
+        return everyone, everyone
+    return np.flatnonzero(~held).tolist(), np.flatnonzero(held).tolist()
+
+
+def learned_classes(
+    task: Classifying, fitted: Fitted, graph: bytes, curves: tuple[LearningCurve, ...]
+) -> Learned:
+    """Sum up a training; `curves` are all of them, where there was more than one stage."""
+    best = fitted.figures[fitted.best_epoch - 1]
+    layers = layers_of(task.network, task.seen)
+    facts: dict[str, float | int | str] = {
+        "epochs": len(fitted.figures),
+        "best_epoch": fitted.best_epoch,
+        "validation_loss": best[VALIDATION],
+        "validation_accuracy": best[VALIDATION_ACCURACY],
+        "parameters": sum(layer.parameters for layer in layers),
+        "multiply_adds": sum(layer.multiply_adds for layer in layers),
+    }
+    return Learned(graph, facts, curves, (*task.notes, *fitted.notes), layers)
+
+
+def graph_of(
+    network: nn.Module, seen: tuple[int, int], inspected: Mask, cells: Mask, names: Sequence[str]
+) -> bytes:
+    """Build the graph of inspection: the view's pixels in, class scores and where they are from."""
+    graph = GraphBuilder("okng")
+    height, width = inspected.shape
+    x = front(graph, height, width, seen)
+    planes = write(graph, x, network)
+    model = answer(graph, planes, len(names), cells, names[0] == GOOD)
+    return bytes(model.SerializeToString(deterministic=True))
