@@ -157,7 +157,7 @@ def test_what_is_learned_is_augmented_and_what_is_validated_is_not(
     network = network_of(config, 3)
     task = Classifying(network, *labelled, (32, 32), config)
     chosen = np.arange(4)
-    losses = {float(task.loss(chosen, np.random.default_rng(seed))) for seed in (0, 1)}
+    losses = {float(task.loss(chosen, np.random.default_rng(seed)).detach()) for seed in (0, 1)}
     assert len(losses) == 2
     assert task.validate()["validation loss"] == task.validate()["validation loss"]
 
