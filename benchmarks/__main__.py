@@ -16,6 +16,7 @@ COMMANDS = (
     ("crash",),
     ("paging",),
     ("dropping",),
+    ("dragging",),
     ("promise", "--real", "5"),
     ("robustness",),
     ("limit",),

@@ -5,22 +5,18 @@ images are dropped, one after the other; the first ones, which warm the page, do
 """
 
 import argparse
-import os
-import shutil
 from base64 import b64encode
 from pathlib import Path
 from statistics import median
 
-import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from benchmarks.service import PRODUCT, Running, folder_with_model, start
+from benchmarks.browser import served_page
+from benchmarks.service import PRODUCT
 from benchmarks.setting import table
 
 WANTED_MS = 150.0
 _WARM = 3
-_PASSWORD = "a benchmark's own password"
-_FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _DROP = """async ([name, type, data]) => {
     const bytes = Uint8Array.from(atob(data), char => char.charCodeAt(0));
     const transfer = new DataTransfer();
@@ -47,35 +43,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=40)
     count = parser.parse_args().images
-    chromium = os.environ.get("OKNG_CHROMIUM") or shutil.which("chromium")
-    with folder_with_model() as (home, images):
-        running = start(home, None)
-        try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
-                page = browser.new_page(base_url=running.url)
-                sign_in(page, running)
-                drops = [drop(page, images[i % len(images)], i) for i in range(count + _WARM)]
-                browser.close()
-        finally:
-            running.process.terminate()
-            running.process.wait(60)
+    with served_page(f"/inspect?product={PRODUCT}") as (page, images):
+        page.locator("#stage").wait_for()
+        drops = [drop(page, images[i % len(images)], i) for i in range(count + _WARM)]
     good = report(drops[_WARM:])
     raise SystemExit(0 if good else 1)
-
-
-def sign_in(page: Page, running: Running) -> None:
-    """Begin a session, and open the page."""
-    assert running.password is not None
-    with httpx.Client(base_url=running.url, timeout=60) as client:
-        body = {"name": "admin", "password": running.password}
-        csrf = client.post("/api/v1/session", json=body).json()["csrf"]
-        body = {"old": running.password, "new": _PASSWORD}
-        client.post("/api/v1/session/password", json=body, headers={"X-CSRF-Token": csrf})
-        cookie = {"name": "okng_session", "value": client.cookies["okng_session"]}
-    page.context.add_cookies([{**cookie, "url": running.url}])
-    page.goto(f"/inspect?product={PRODUCT}")
-    page.locator("#stage").wait_for()
 
 
 def drop(page: Page, image: Path, number: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from benchmarks.dragging import DRAG
 
 from okng.algorithms.binomial import clopper_pearson
 from okng.domain.people import Role
@@ -14,45 +15,6 @@ STATE = """() => JSON.stringify({
     review: Number(document.getElementById("review-value").value),
     cells: [...document.querySelectorAll("#confusion td")].map(cell => Number(cell.innerText)),
 })"""
-DRAG = """async count => {
-    const base = document.querySelector('script[src$="sensitivity.js"]').src;
-    const { KnownScores } = await import(new URL("known_scores.js", base));
-    const { ScoreChart } = await import(new URL("score_chart.js", base));
-    const { Outcome } = await import(new URL("sensitivity_outcome.js", base));
-    const { Changes } = await import(new URL("sensitivity_changes.js", base));
-    const items = Array.from({ length: count }, (_, i) => ({
-        score: 10 + 20 * Math.abs(Math.sin(i)), good: i % 3 > 0, source: "sample",
-        name: String(i), thumbnail_url: null, label: null,
-    }));
-    const known = new KnownScores(items);
-    const byId = id => document.getElementById(id);
-    byId("rates").replaceChildren();
-    for (const head of document.querySelectorAll("[data-head]")) head.replaceChildren();
-    const outcome = new Outcome(byId("rates"), byId("confusion"));
-    const changes = new Changes(byId("changes"), byId("changes-none"));
-    const inUse = { review: 15, ng: 20 };
-    const times = [];
-    byId("chart").replaceChildren();
-    const chart = new ScoreChart(byId("chart"), now => {
-        outcome.show(known, now, inUse);
-        changes.show(known, now, inUse);
-    });
-    chart.show(known, inUse);
-    chart.set(inUse);
-    const line = document.querySelector(".score-line-handle.review");
-    for (let i = 0; i < 60; i += 1) {
-        const start = performance.now();
-        const key = i % 20 < 10 ? "ArrowRight" : "ArrowLeft";
-        line.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true }));
-        document.body.getBoundingClientRect();
-        times.push(performance.now() - start);
-        await new Promise(done => requestAnimationFrame(done));
-    }
-    const cells = [...document.querySelectorAll("#confusion td")].map(
-        cell => Number(cell.innerText.replaceAll(",", "")));
-    times.sort((a, b) => a - b);
-    return { median: times[30], worst: times[59], total: cells.reduce((a, b) => a + b) };
-}"""
 
 
 @pytest.fixture(scope="module")
