@@ -24,8 +24,8 @@ from benchmarks.setting import data_folder, table
 from benchmarks.tiers import added, home
 from okng.adapters.datasets import read_dataset
 from okng.algorithms.class_metrics import class_figures, confusion_matrix, overall
-from okng.algorithms.pixels import Preparer
 from okng.algorithms.splitting import stratified_folds
+from okng.algorithms.view import Preparer
 from okng.bootstrap import evaluate
 from okng.bootstrap.building import BuiltDetector, build_detector, runtime
 from okng.detectors.images import Chosen

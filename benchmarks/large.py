@@ -29,8 +29,9 @@ from benchmarks.setting import data_folder, table
 from okng.adapters.datasets import read_dataset
 from okng.adapters.sources.machined_part import MachinedPart, MachinedPartConfig
 from okng.algorithms.calibration import hold_out
-from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode_file
+from okng.algorithms.pixels import MAX_PIXELS, decode_file
 from okng.algorithms.tiles import TileGrid, lay_tiles
+from okng.algorithms.view import Preparer
 from okng.bootstrap import TrainingOptions, evaluate, load, runtime, train_dataset
 from okng.detectors.memory import Memory, MemoryConfig
 from okng.domain.dataset import Dataset, Split

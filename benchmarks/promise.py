@@ -35,7 +35,8 @@ from benchmarks.setting import datasets
 from benchmarks.shared_front import SharedFront
 from okng.adapters.stores.model_folder import FolderModelStore
 from okng.algorithms.calibration import hold_out
-from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode_file
+from okng.algorithms.pixels import MAX_PIXELS, decode_file
+from okng.algorithms.view import Preparer
 from okng.bootstrap import DEFAULT_SIZE
 from okng.bootstrap.building import build_detector, build_runtime
 from okng.detectors.memory import MemoryConfig

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.setting import datasets, table
 from okng.algorithms.metrics import auroc
-from okng.algorithms.pixels import Preparer
+from okng.algorithms.view import Preparer
 from okng.bootstrap import TrainingOptions, make_view, runtime
 from okng.detectors.images import Chosen
 from okng.detectors.memory import Memory, MemoryConfig

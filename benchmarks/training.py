@@ -15,7 +15,8 @@ import numpy as np
 
 from benchmarks.setting import data_folder, table
 from okng.adapters.datasets import read_dataset
-from okng.algorithms.pixels import Preparer, decode_file
+from okng.algorithms.pixels import decode_file
+from okng.algorithms.view import Preparer
 from okng.bootstrap import TrainingOptions, make_view, runtime, train_dataset
 from okng.domain.dataset import Dataset
 from okng.domain.ports import silent

@@ -5,8 +5,8 @@ import pytest
 
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime
 from okng.adapters.runtimes.openvino import OpenVino
-from okng.algorithms.pixels import Preparer
 from okng.algorithms.tiles import lay_tiles
+from okng.algorithms.view import Preparer
 from okng.detectors.fusion import Fusion, FusionConfig, GaussianMember, MemoryMember
 from okng.detectors.gaussian import Gaussian
 from okng.detectors.memory import Memory

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -13,9 +14,9 @@ from onnx import compose, helper
 from PIL import Image
 
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeConfig
-from okng.algorithms.pixels import Preparer
+from okng.algorithms.view import Preparer
 from okng.domain.errors import BadModel, BadSetting
-from okng.domain.view import Box, View
+from okng.domain.view import Box, View, parse_preparations
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.camera import camera_graph
 from okng.graphs.resize import Size
@@ -79,6 +80,40 @@ def test_the_graph_sees_what_the_view_shows(case: tuple[View, Size, int], channe
     difference = np.abs(found - wanted)
     assert difference.max() <= 1
     assert (difference > 0).sum() <= max(1, 0.05 * difference.size)
+
+
+@settings(max_examples=20)
+@given(cases(), st.sampled_from(["rgb", "bgr"]))
+def test_grey_is_in_the_graph(case: tuple[View, Size, int], channels: str) -> None:
+    """A view without colour is exported as well; where nothing is resized, to the last bit."""
+    given_view, source, seed = case
+    view = replace(given_view, prepare=parse_preparations(["grey"]))
+    prepare = Preparer(view)
+    pixels = np.random.default_rng(seed).integers(
+        0, 256, (source.height, source.width, 3), np.uint8
+    )
+    exported = camera_graph(red_graph(view), view, prepare.mask, source, channels)  # type: ignore[arg-type]
+    given_pixels = np.ascontiguousarray(pixels[..., ::-1]) if channels == "bgr" else pixels
+    seen = Size(view.roi.height, view.roi.width) if view.roi else source
+    exact = seen == Size(view.height, view.width)
+    found, wanted = run(exported, given_pixels[None])[0], prepare(pixels)[..., 0]
+    assert np.abs(found - wanted).max() <= (0 if exact else 1)
+
+
+def test_grey_of_every_level_is_exact() -> None:
+    """Without a resize the graph's grey is the view's, for colours of all kinds."""
+    view = View(256, 256, prepare=parse_preparations(["grey"]))
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    found = run(camera_graph(red_graph(view), view, None, Size(256, 256)), pixels[None])[0]
+    assert np.array_equal(found, Preparer(view)(pixels)[..., 0])
+
+
+@pytest.mark.parametrize("step", ["clahe", "denoise", "illumination"])
+def test_what_a_graph_cannot_do_exactly_is_refused(step: str) -> None:
+    """Other preparation is not approximated: the export is refused, with what to do instead."""
+    view = View(8, 8, prepare=parse_preparations([step]))
+    with pytest.raises(BadSetting, match=f"train a model without --prepare {step}"):
+        camera_graph(red_graph(view), view, None, Size(16, 16))
 
 
 def test_signature_and_metadata() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from okng.algorithms.pixels import Preparer
+from okng.algorithms.view import Preparer
 from okng.domain.errors import ParityError
 from okng.domain.model import Golden, Model
 from okng.domain.ports import Runtime

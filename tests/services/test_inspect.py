@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from okng.algorithms.pixels import mask_png_from
+from okng.algorithms.view import mask_png_from
 from okng.domain.arrays import Array, Floats
 from okng.domain.model import Model
 from okng.domain.ports import Runtime

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode_file, mask_png_from
+from okng.algorithms.pixels import MAX_PIXELS, decode_file
+from okng.algorithms.view import Preparer, mask_png_from
 from okng.detectors.images import Chosen
 from okng.domain.dataset import GOOD, Sample, Split
 from okng.domain.ports import silent

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from okng.adapters.runtimes.openvino import OpenVino
-from okng.algorithms.pixels import decode_file, mask_png_from
+from okng.algorithms.pixels import decode_file
+from okng.algorithms.view import mask_png_from
 from okng.detectors.memory import Memory
 from okng.domain.calibration import Evidence, Method
 from okng.domain.dataset import Dataset, Sample, Split

@@ -16,6 +16,7 @@ from okng.domain.inspection import Inspection
 from okng.domain.people import Principal, Role
 from okng.domain.records import Context, DatasetRecord, InspectionRecord, Job, JobState, Page
 from okng.domain.verdict import Verdict
+from okng.domain.view import parse_preparations
 from okng.services.labels import LabelledImage
 from okng.services.train_again import TrainAgain
 from okng.testing.images import write_folder
@@ -109,13 +110,15 @@ def test_as_the_champion_was_trained(house: House) -> None:
     """Without its job, by what its manifest says; a mask that only the manifest has is refused."""
     house.jobs = []
     house.labels = [labelled(png(np.full((16, 16, 3), 9, np.uint8)), Verdict.OK, "good")]
-    view = SimpleNamespace(width=64, height=48, roi=None, mask_png=None)
+    steps = parse_preparations(["grey", "clahe"])
+    view = SimpleNamespace(width=64, height=48, roi=None, mask_png=None, prepare=steps)
     house.manifested = SimpleNamespace(
         version=1, detector="memory", config={"bank_size": 9}, view=view
     )
     house.jobs.append(Job("x", "part", "d", {}, JobState.DONE, "eve", NOW, model="part-9"))
     house.service.start("part", "d", ENGINEER)
     options = {"detector": "memory", "config": {"bank_size": 9}, "size": [64, 48]}
+    options["prepare"] = ["grey", "clahe=2"]
     assert house.started == ("part", "n", options)
     view.mask_png = "QQ=="
     with pytest.raises(Conflict, match="mask"):

@@ -57,7 +57,7 @@ def test_from_a_zip_to_a_verdict(visit, site, archive, check_axe):
     page = visit(Role.ENGINEER, "/products")
     check_axe(page)
     page.get_by_role("button", name="Add a product").first.click()
-    title = f"Cap {uuid4().hex[:6]}"
+    title = f"Cap {uuid4().hex[:6]}x"
     page.get_by_label("Name").fill(title)
     name = title.lower().replace(" ", "-")
     page.get_by_text(f"files: {name}").wait_for()
@@ -206,9 +206,13 @@ def test_where_the_model_looks_is_drawn(visit, site, twice):
     page.locator("#viewer canvas").focus()
     page.keyboard.press("Enter")
     page.get_by_label("Size that the model sees").select_option("224")
+    page.get_by_role("checkbox", name="without colour").check()
+    page.get_by_role("checkbox", name="local contrast").check()
+    page.get_by_role("spinbutton", name="local contrast").fill("3.5")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**/products/product*")
     job = site.service.jobs.page(ADMIN, name).items[0]
+    assert job.options["prepare"] == ["grey", "clahe=3.5"]
     assert job.options["roi"] == {"x": 8, "y": 8, "width": 40, "height": 40}
     mask = decode_mask(b64decode(job.options["mask_png"]))
     assert mask.shape == (64, 64)
@@ -221,7 +225,7 @@ def test_where_the_model_looks_is_drawn(visit, site, twice):
 
 def test_an_upload_goes_on_where_it_broke_off(visit, site, archive):
     """What had arrived is not sent again; a folder of images becomes the same ZIP."""
-    name = f"cap-{uuid4().hex[:6]}"
+    name = f"cap-{uuid4().hex[:6]}x"
     site.service.products.create(name, "", ADMIN)
     begun = site.service.uploads.begin(name, "cap", len(archive), ADMIN)
     site.service.uploads.append(begun.id, 0, archive[:1000], ADMIN)
@@ -238,7 +242,7 @@ def test_an_upload_goes_on_where_it_broke_off(visit, site, archive):
 
 def test_a_folder_becomes_a_dataset(visit, site, parts):
     """The browser packs it; labels are read from the folders in it."""
-    name = f"cap-{uuid4().hex[:6]}"
+    name = f"cap-{uuid4().hex[:6]}x"
     site.service.products.create(name, "", ADMIN)
     page = visit(Role.ENGINEER, f"/products/product?product={name}")
     page.locator("#folder").set_input_files(parts)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from okng.adapters.stores.durable_files import replace_file, writing
 from okng.adapters.stores.triton_repository import write_repository
-from okng.algorithms.pixels import Preparer
+from okng.algorithms.view import Preparer
 from okng.bootstrap.building import installed_runtimes, store
 from okng.domain.calibration import Calibration
 from okng.domain.errors import BadSetting

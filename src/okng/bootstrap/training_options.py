@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from okng.algorithms.pixels import decode_file, decode_mask, mask_png_from, read
+from okng.algorithms.pixels import decode_file, decode_mask, read
+from okng.algorithms.view import mask_png_from
 from okng.domain.arrays import Mask
 from okng.domain.dataset import Sample
 from okng.domain.errors import BadImage, BadSetting
-from okng.domain.view import LONGEST_SIDE_PX, LONGEST_TILED_SIDE_PX, Box, View
+from okng.domain.view import LONGEST_SIDE_PX, LONGEST_TILED_SIDE_PX, Box, View, parse_preparations
 from okng.services.calibrate import Wish
 from okng.services.training_plan import CalibrationPlan
 from okng.settings import Settings
@@ -37,6 +38,7 @@ class TrainingOptions:
     tile: Mapping[str, object] | None = None
     roi: Box | None = None
     mask: Path | bytes | None = None
+    prepare: Sequence[str] = ()
     wish: Wish = field(default_factory=Wish)
     calibration: CalibrationPlan = CalibrationPlan.AUTO
     group_pattern: str | None = None
@@ -55,9 +57,11 @@ def make_view(
 
     Raises:
         BadImage: the mask cannot be read, or is smaller than the region of interest.
-        BadSetting: the size is none, or the mask is of another size than the images.
+        BadSetting: the size is none, the mask is of another size than the images, or a step of
+            preparation is unknown or out of bounds.
     """
     width, height = options.size or size
+    steps = parse_preparations(options.prepare)
     longest = LONGEST_SIDE_PX if options.tile is None else LONGEST_TILED_SIDE_PX
     if not (1 <= width <= longest and 1 <= height <= longest):
         raise BadSetting(f"{width} x {height} cannot be a size: sides have 1 to {longest} pixels")
@@ -68,7 +72,7 @@ def make_view(
         mask = decode_mask(data, settings.max_pixels)
         _check_mask(mask, samples, settings.max_pixels)
         mask_png = mask_png_from(mask, width, height, options.roi)
-    return View(width, height, options.roi, mask_png)
+    return View(width, height, options.roi, mask_png, steps)
 
 
 def _check_mask(mask: Mask, samples: Sequence[Sample], max_pixels: int) -> None:

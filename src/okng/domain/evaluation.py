@@ -196,6 +196,7 @@ def _card_record(manifest: Manifest) -> dict[str, object]:
     """Return what the model card shows."""
     view = asdict(manifest.view)
     view["masked"] = view.pop("mask_png") is not None
+    view["prepare"] = [str(step) for step in manifest.view.prepare]
     return {
         "detector": manifest.detector,
         "created": manifest.created,

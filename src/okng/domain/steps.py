@@ -54,7 +54,7 @@ def _parsed(text: str, kinds: Mapping[str, Kind], what: str) -> Step:
             raise BadSetting(f"{what}: {name} takes no number: write {name} alone")
         return Step(name)
     try:
-        amount = float(number) if equals else kind.usual
+        amount = float(number if equals else kind.usual)
     except ValueError:
         amount = float("nan")
     step = Step(name, amount)

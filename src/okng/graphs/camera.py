@@ -7,6 +7,7 @@ import numpy as np
 
 from okng.domain.arrays import Mask
 from okng.domain.errors import BadModel, BadSetting
+from okng.domain.steps import Step
 from okng.domain.view import MASKED, Box, View
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.resize import Size, resize
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 Channels = Literal["rgb", "bgr"]
 
 _OLDEST_OPSET = 13
+_LUMA_STEPS = ("grey",)
+_LUMA = (9798, 19235, 3735)
+_LUMA_ONE = 32768
+"""Luma of ITU-R BT.601 in whole numbers, as OpenCV reckons it; their sum."""
 _UINT8 = 2  # onnx.TensorProto.UINT8
 
 
@@ -32,8 +37,8 @@ def camera_graph(
     """Return a graph of the same signature that takes images of another size.
 
     Its `image` is uint8 `[N, source.height, source.width, 3]` with the channels in the order named;
-    it is cropped, resized and masked as `okng.algorithms.pixels.Preparer` does, and goes through
-    `graph` unchanged.
+    it is cropped, resized, prepared and masked as `okng.algorithms.view.Preparer` does, and goes
+    through `graph` unchanged.
 
     Args:
         graph: a model's ONNX.
@@ -44,7 +49,8 @@ def camera_graph(
         metadata: what the file says of itself, by name.
 
     Raises:
-        BadSetting: the camera's image does not contain the region of interest.
+        BadSetting: the camera's image does not contain the region of interest, or a step of
+            preparation cannot be in a graph.
         BadModel: the graph is too old to be extended, or not of the one signature.
     """
     import onnx
@@ -82,17 +88,44 @@ def _front(view: View, mask: Mask | None, source: Size, channels: Channels) -> "
     is_resized = source != target
     if is_resized:
         value = resize(graph, value, source, target)
+    is_float = is_resized
+    for step in view.prepare:
+        value = value if is_float else graph.node("Cast", value, to=1)
+        value, is_float = _prepared(graph, value, step, channels), True
     if mask is not None:
         hidden = (~mask)[None, :, :, None]
-        value = value if is_resized else graph.node("Cast", value, to=1)
+        value = value if is_float else graph.node("Cast", value, to=1)
+        is_float = True
         grey = graph.constant(np.float32(MASKED))
         value = graph.node("Where", graph.constant(hidden), grey, value)
-    if is_resized or mask is not None:
+    if is_float:
         value = graph.node("Cast", value, to=_UINT8)
     if channels == "bgr":
         value = graph.node("Gather", value, graph.ints(2, 1, 0), axis=3)
     graph.output(value, "prepared", ("N", view.height, view.width, 3), "uint8")
     return graph.build()
+
+
+def _prepared(graph: GraphBuilder, value: str, step: Step, channels: Channels) -> str:
+    """Do one step on float32 `[N, h, w, 3]` of whole numbers from 0 to 255.
+
+    Raises:
+        BadSetting: it is not arithmetic that every runtime does alike.
+    """
+    if step.name not in _LUMA_STEPS:
+        raise BadSetting(
+            f"the model prepares its images by {step}, which cannot be part of an ONNX graph to "
+            "the last bit: do that before the graph as okng inspect does, or train a model without "
+            f"--prepare {step.name}"
+        )
+    weights = _LUMA if channels == "rgb" else _LUMA[::-1]
+    # Sums below 2^24 and a power of two: exact in float32, which a GPU's MatMul is not.
+    parts = graph.node("Mul", value, graph.constant(np.array(weights, np.float32)))
+    luma = graph.node("ReduceSum", parts, graph.ints(3), keepdims=1)
+    rounded = graph.node("Add", luma, graph.constant(np.float32(_LUMA_ONE / 2)))
+    scaled = graph.node("Div", rounded, graph.constant(np.float32(_LUMA_ONE)))
+    level = graph.node("Floor", scaled)
+    return graph.node("Concat", level, level, level, axis=3)
 
 
 def _crop(graph: GraphBuilder, image: str, roi: Box, source: Size) -> tuple[str, Size]:

@@ -6,7 +6,8 @@ from time import perf_counter
 
 import numpy as np
 
-from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode
+from okng.algorithms.pixels import MAX_PIXELS, decode
+from okng.algorithms.view import Preparer
 from okng.domain.errors import BadImage, BadSetting
 from okng.domain.model import Model
 from okng.domain.ports import Progress, Runtime, silent

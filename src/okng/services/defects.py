@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from okng.algorithms.calibration import best_by_group
-from okng.algorithms.pixels import Preparer
+from okng.algorithms.view import Preparer
 from okng.domain.arrays import Scores
 from okng.domain.counting import counted
 from okng.domain.dataset import Dataset, Sample, Split

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode
+from okng.algorithms.pixels import MAX_PIXELS, decode
+from okng.algorithms.view import Preparer
 from okng.domain.arrays import Pixels
 from okng.domain.errors import BadImage, OkngError, ParityError
 from okng.domain.model import Golden, Model

@@ -10,8 +10,9 @@ from time import perf_counter
 import numpy as np
 
 from okng.algorithms.logistic import softmax
-from okng.algorithms.pixels import MAX_PIXELS, Preparer, decode, read
+from okng.algorithms.pixels import MAX_PIXELS, decode, read
 from okng.algorithms.regions import find_regions, named
+from okng.algorithms.view import Preparer
 from okng.domain.arrays import Floats, Pixels
 from okng.domain.calibration import Calibration
 from okng.domain.errors import BadImage, BadModel, OkngError

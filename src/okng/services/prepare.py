@@ -12,8 +12,9 @@ from typing import Self
 import numpy as np
 
 from okng.algorithms.duplicates import THUMBNAIL, group_near_duplicates, thumbnail
-from okng.algorithms.pixels import Preparer, crop, decode, read
+from okng.algorithms.pixels import decode, read
 from okng.algorithms.turned_duplicates import SKETCH, Turns, find_turned, sketch, unite
+from okng.algorithms.view import Preparer, crop
 from okng.detectors.temporary_files import append
 from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.dataset import Sample

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okng.algorithms.image_health import Health, image_health
-from okng.algorithms.pixels import Preparer, check_header
+from okng.algorithms.pixels import check_header
 from okng.algorithms.turned_duplicates import TurnedPair, Turns, find_turned, unite
+from okng.algorithms.view import Preparer
 from okng.domain.arrays import Pixels
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.ports import Progress

@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from okng.algorithms.fingerprint import fingerprint
-from okng.algorithms.pixels import Preparer, read
+from okng.algorithms.pixels import read
+from okng.algorithms.view import Preparer
 from okng.domain.arrays import Array, Pixels, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset, Sample

@@ -173,6 +173,8 @@ class TrainAgain:
             "config": dict(manifest.config),
             "size": [view.width, view.height],
         }
+        if view.prepare:
+            options["prepare"] = [str(step) for step in view.prepare]
         return options if view.roi is None else options | {"roi": vars(view.roi)}
 
     def _samples(self, product: str, dataset: Dataset) -> Iterator[NewSample]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from okng.algorithms.pixels import decode_mask
 from okng.domain.errors import BadImage, BadRequest, BadSetting
-from okng.domain.view import LONGEST_TILED_SIDE_PX, Box
+from okng.domain.view import LONGEST_TILED_SIDE_PX, Box, parse_preparations
 from okng.services.calibrate import Wish
 from okng.services.training_plan import CalibrationPlan
 
@@ -26,7 +26,8 @@ class JobOptions:
     `tier` or `budget_ms` stand for a detector with its settings. `size` is (width, height) of the
     graph's input, the backbone's own unless given; `tile` holds the settings of tiles (`tile_px`,
     `stride_px`, ...), through which large images are looked at; `roi` is in pixels of the original
-    image; `mask_png` is the base64 of a PNG of that size, black where nothing is inspected.
+    image; `mask_png` is the base64 of a PNG of that size, black where nothing is inspected;
+    `prepare` are steps of preparation, as in `("grey", "clahe=2")`.
     """
 
     detector: str = "memory"
@@ -37,6 +38,7 @@ class JobOptions:
     tile: Mapping[str, object] | None = None
     roi: Box | None = None
     mask_png: str | None = None
+    prepare: tuple[str, ...] = ()
     max_overkill: float = 0.01
     confidence: float = 0.95
     margin: float = 0.25
@@ -70,7 +72,8 @@ class JobOptions:
     def plain(self) -> dict[str, object]:
         """Return what `read` reads."""
         size = None if self.size is None else list(self.size)
-        return asdict(self) | {"size": size, "calibration": self.calibration.value}
+        changed = {"size": size, "prepare": list(self.prepare)}
+        return asdict(self) | changed | {"calibration": self.calibration.value}
 
 
 def _text(name: str, value: object) -> str:
@@ -141,6 +144,15 @@ def _mask(name: str, value: object) -> str | None:
     return value
 
 
+def _steps(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+        raise BadRequest(f"{name} must be a list of steps, as in ['grey', 'clahe=2']")
+    try:
+        return tuple(map(str, parse_preparations(value)))
+    except BadSetting as error:
+        raise BadRequest(str(error)) from error
+
+
 def _plan(name: str, value: object) -> CalibrationPlan:
     if value not in list(CalibrationPlan):
         raise BadRequest(f"{name} must be one of {', '.join(CalibrationPlan)}")
@@ -170,6 +182,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "tile": _tile,
     "roi": _roi,
     "mask_png": _mask,
+    "prepare": _steps,
     "max_overkill": _number,
     "confidence": _number,
     "margin": _number,

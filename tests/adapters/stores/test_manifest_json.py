@@ -17,12 +17,13 @@ from okng.adapters.stores.manifest_json import (
 from okng.domain.calibration import Calibration, Method, Promise
 from okng.domain.errors import BadModel
 from okng.domain.model import BackboneCard, DataCard, Golden, Manifest
-from okng.domain.view import Box, View
+from okng.domain.view import Box, View, parse_preparations
 from okng.testing.models import tiny_model
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 sides = st.integers(1, 4096)
+STEPS = parse_preparations(["grey", "denoise=5", "clahe"])
 hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | finite | texts,
@@ -67,6 +68,7 @@ manifests = st.builds(
         sides,
         st.none() | st.builds(Box, sides, sides, sides, sides),
         st.none() | texts,
+        st.lists(st.sampled_from(STEPS), max_size=3).map(tuple),
     ),
     map_height=sides,
     map_width=sides,
@@ -130,6 +132,13 @@ def test_calibration_identity(calibration: Calibration) -> None:
     assert calibration_bytes(again) == data
 
 
+def test_manifests_from_before_preparation() -> None:
+    """A view without the field is read as one that prepares nothing."""
+    values = json.loads(manifest_bytes(tiny_model().manifest))
+    del values["view"]["prepare"]
+    assert read_manifest(json.dumps(values).encode()).view.prepare == ()
+
+
 def test_bytes_do_not_depend_on_order() -> None:
     """Mappings in another order give the same bytes."""
     manifest = tiny_model().manifest
@@ -171,6 +180,12 @@ def refusal(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda v: v.update(product="part-3"), "not a possible name"),
         (lambda v: v["view"].update(width=10**9), "pixels a side"),
         (lambda v: v["view"].update(roi={"x": -1, "y": 0, "width": 1, "height": 1}), "view.roi"),
+        (
+            lambda v: v["view"].update(prepare=[{"name": "sharpen", "amount": 1}]),
+            "no step 'sharpen'",
+        ),
+        (lambda v: v["view"].update(prepare=[{"name": "clahe", "amount": 99}]), "at most 40"),
+        (lambda v: v["view"].update(prepare=[{"name": "grey", "amount": 1}]), "takes no number"),
         (lambda v: v["config"].update(name="\ud800"), "not valid JSON"),
     ],
 )

@@ -1,5 +1,6 @@
 """`okng train`."""
 
+import json
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -75,6 +76,26 @@ def test_region_and_mask_reach_the_model(
     assert fresh("train", bolt, *SMALL, "--roi", "8,8,48,48", "--mask", mask).code == 0
     shown = fresh("models", "show", "bolt")
     assert "64 x 64 px of the region 48 x 48 at 8,8, masked" in shown.out
+
+
+def test_preparation_reaches_the_model_and_its_page(
+    fresh: Okng, bolt: Path, tmp_path: Path
+) -> None:
+    """--prepare is part of the model, in its order, and all that tells of the model says so."""
+    steps = ["--prepare", "illumination", "--prepare", "clahe=3"]
+    done = fresh("train", bolt, *SMALL, *steps)
+    assert done.code == 0
+    assert "64 x 64 px, illumination=0.2, clahe=3" in done.out
+    assert "64 x 64 px, illumination=0.2, clahe=3; map" in fresh("models", "show", "bolt").out
+    shown = json.loads(fresh("models", "show", "bolt", "--json").out)
+    assert shown["manifest"]["view"]["prepare"] == ["illumination=0.2", "clahe=3"]
+    refused = fresh("train", bolt, *SMALL, "--prepare", "sharpen")
+    assert refused.code == 2
+    assert "there is no 'sharpen'; there is grey, denoise" in refused.err
+    exported = fresh("export", "bolt", "--input", "64x64", "--to", tmp_path / "bolt.onnx")
+    assert exported.code == 2
+    assert "illumination=0.2, which cannot be part of an ONNX graph" in exported.err
+    assert not list(tmp_path.glob("bolt*.onnx"))
 
 
 def test_mask_of_another_size_is_refused(fresh: Okng, bolt: Path, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from okng.domain.calibration import Calibration
 from okng.domain.errors import BadModel
 from okng.domain.model import MANIFEST_FORMAT, MOST_CLASSES, ClassCard, Manifest
 from okng.domain.product import is_product_name
+from okng.domain.steps import amount_fault
+from okng.domain.view import PREPARATIONS, View
 
 LARGEST_JSON = 32 << 20
 """Bytes that a manifest or a calibration may have: 200,000 images take about 20 million."""
@@ -172,6 +174,8 @@ def _manifest_fault(manifest: Manifest) -> str | None:
         return f"view and map must have 1 to {LARGEST_SIDE} pixels a side"
     if roi is not None and (roi.x < 0 or roi.y < 0 or roi.width < 1 or roi.height < 1):
         return "view.roi must lie inside an image"
+    if fault := _preparation_fault(view):
+        return f"view.prepare: {fault}"
     if manifest.tolerance < 0:
         return "tolerance is negative"
     if not all(_SHA256.fullmatch(text) for text in hashes):
@@ -181,6 +185,15 @@ def _manifest_fault(manifest: Manifest) -> str | None:
     if digests and len(digests) != manifest.data.images:
         return f"data.digests are {len(digests)}, but the images {manifest.data.images}"
     return _class_fault(manifest.classes) or _calibration_fault(manifest.calibration)
+
+
+def _preparation_fault(view: View) -> str | None:
+    for step in view.prepare:
+        if (kind := PREPARATIONS.get(step.name)) is None:
+            return f"this version knows no step {step.name[:80]!r}"
+        if fault := amount_fault(step, kind):
+            return f"{step.name}: {fault}"
+    return None
 
 
 def _class_fault(card: ClassCard | None) -> str | None:

@@ -70,6 +70,7 @@ def show(reference: Reference, as_json: options.Json = False) -> None:
     record["calibration"] = wording.calibration_record(manifest.calibration)
     record["data"] = manifest.data.record()
     record["view"]["mask_png"] = bool(manifest.view.mask_png)
+    record["view"]["prepare"] = [str(step) for step in manifest.view.prepare]
     output.document(
         {
             "model": name,
@@ -273,11 +274,6 @@ def _list(product: str | None, as_json: bool) -> None:
 def _card(manifest: "Manifest") -> list[tuple[str, str]]:
     """Return what a manifest says, labelled."""
     view, data = manifest.view, manifest.data
-    place = f"{view.width} x {view.height} px"
-    if view.roi is not None:
-        roi = view.roi
-        place += f" of the region {roi.width} x {roi.height} at {roi.x},{roi.y}"
-    place += ", masked" if view.mask_png else ""
     held = f", {data.held_out:,} of them held out to calibrate" if data.held_out else ""
     facts: dict[str, Any] = dict(manifest.facts)
     return [
@@ -285,7 +281,7 @@ def _card(manifest: "Manifest") -> list[tuple[str, str]]:
         ("Detector", f"{manifest.detector}; {', '.join(f'{k} {v}' for k, v in facts.items())}"),
         ("Settings", ", ".join(f"{k} {_value(v)}" for k, v in manifest.config.items())),
         ("Backbone", ", ".join(f"{b.name} ({b.licence})" for b in manifest.backbones) or "none"),
-        ("View", f"{place}; map {manifest.map_width} x {manifest.map_height}"),
+        ("View", f"{view}; map {manifest.map_width} x {manifest.map_height}"),
         ("Data", f"{data.name}, {data.layout}: {counted(data.images, 'good image')} of "
                  f"{counted(data.parts, 'part')}{held}"),
         ("Fingerprint", data.fingerprint),

@@ -58,6 +58,14 @@ GroupPattern = Annotated[
         help="Finds the physical part in a file's name: its first group is the part's id.",
     ),
 ]
+Prepare = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prepare",
+        metavar="STEP[=N]",
+        help="Prepare all images: grey, clahe, denoise or illumination; may be repeated.",
+    ),
+]
 MinAreaPx = Annotated[
     int,
     typer.Option(

@@ -98,6 +98,7 @@ def train(
         Path | None,
         typer.Option("--mask", metavar="FILE", help="An image, black where nothing is inspected."),
     ] = None,
+    prepare: options.Prepare = None,
     max_overkill: options.MaxOverkill = 0.01,
     confidence: options.Confidence = 0.95,
     margin: options.Margin = 0.25,
@@ -142,6 +143,7 @@ def train(
         tile=tiles,
         roi=box,
         mask=mask,
+        prepare=prepare or (),
         wish=options.wish_of(max_overkill, confidence, margin),
         calibration=CalibrationPlan(calibration.value),
         group_pattern=group_pattern,
@@ -267,7 +269,7 @@ def _learned(training: "Training") -> str:
     text = f"{what} by {manifest.detector}"
     if data.held_out:
         text += f"; {data.held_out} more held out to calibrate"
-    text += f", at {manifest.view.width} x {manifest.view.height} px"
+    text += f", at {manifest.view}"
     facts = manifest.facts
     if "tiles" in facts:
         text += f", in {facts['tiles']} tiles of {facts['tile_px']} px"

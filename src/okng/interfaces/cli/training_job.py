@@ -72,6 +72,7 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
         tile=chosen.tile,
         roi=chosen.roi,
         mask=None if chosen.mask_png is None else b64decode(chosen.mask_png),
+        prepare=chosen.prepare,
         wish=chosen.wish,
         calibration=chosen.calibration,
         group_pattern=chosen.group_pattern,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from okng.domain.errors import BadSetting
 from okng.domain.people import Right, Role
+from okng.domain.view import PREPARATIONS
 from okng.services.calibrate import DefectWish, Wish
 from okng.services.recalibrate import ThresholdChoice
 from okng.services.reviews import LONGEST_MASK
@@ -149,6 +150,12 @@ class NewJob(Body):
         min_length=1,
         max_length=LONGEST_VIEW_MASK,
         description="Base64 of a PNG as large as the images, black where nothing is inspected",
+    )
+    prepare: list[Annotated[str, Field(max_length=100)]] = Field(
+        default_factory=list,
+        max_length=len(PREPARATIONS),
+        description="Steps that all images go through before the graph, as in grey and clahe=2: "
+        f"any of {', '.join(PREPARATIONS)}",
     )
     max_overkill: float = Field(0.01, gt=0, lt=1)
     confidence: float = Field(0.95, gt=0, lt=1)

@@ -15,6 +15,7 @@ from okng.domain.errors import NotFound
 from okng.domain.model import CHAMPION, ModelEntry
 from okng.domain.people import Right
 from okng.domain.records import DatasetRecord, Job, JobState
+from okng.domain.view import PREPARATIONS
 from okng.interfaces.http.bodies import UUID
 from okng.interfaces.http.callers import Caller, Served
 from okng.interfaces.http.pages.choosing import choose_product
@@ -128,6 +129,7 @@ def train(
         dataset=record,
         good=record.counts.get(f"{Split.TRAIN.value}/{GOOD}", 0),
         tiers=tuple(TIERS),
+        preparations=PREPARATIONS,
         detectors=[name for name in detectors if name not in _NEEDS_MEMBERS],
     )
 

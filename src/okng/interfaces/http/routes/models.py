@@ -145,6 +145,7 @@ def _card(manifest: Manifest) -> dict[str, Any]:
     """Return what a manifest says, without the mask's pixels and the calibration's scores."""
     view = {k: v for k, v in vars(manifest.view).items() if k != "mask_png"}
     view["roi"] = None if manifest.view.roi is None else vars(manifest.view.roi)
+    view["prepare"] = [str(step) for step in manifest.view.prepare]
     return {
         "okng": manifest.okng,
         "detector": manifest.detector,

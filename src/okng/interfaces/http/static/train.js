@@ -85,9 +85,18 @@ async function options() {
   else chosen.tier = tier;
   if (the("size").value) chosen.size = [Number(the("size").value), Number(the("size").value)];
   if (the("tile").value) chosen.tile = { tile_px: Number(the("tile").value) };
+  chosen.prepare = preparation();
   const mask = await drawing.mask();
   if (mask !== null) chosen.mask_png = await base64(mask);
   return chosen;
+}
+
+/** Return the chosen steps that all images go through, as in "clahe=2". */
+function preparation() {
+  return [...the("prepare").querySelectorAll("input[type=checkbox]:checked")].map(({ value }) => {
+    const amount = the("prepare").querySelector(`[data-step="${value}"]`);
+    return amount === null ? value : `${value}=${amount.value}`;
+  });
 }
 
 async function base64(blob) {
