@@ -8,7 +8,7 @@ from okng import plugins
 from okng.domain.errors import BadSetting
 from okng.testing.detectors import MeanPart
 
-DETECTORS = ["memory", "gaussian", "fusion", "probe", "cnn", "autoencoder", "student"]
+DETECTORS = ["memory", "gaussian", "fusion", "probe", "cnn", "transfer", "autoencoder", "student"]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ SHIPPED: dict[tuple[str, str], str] = {
     ("detector", "fusion"): "okng.detectors.fusion:Fusion",
     ("detector", "probe"): "okng.detectors.probe:Probe",
     ("detector", "cnn"): "okng.learning.cnn:Cnn",
+    ("detector", "transfer"): "okng.learning.transfer:Transfer",
     ("detector", "autoencoder"): "okng.learning.autoencoder:Autoencoder",
     ("detector", "student"): "okng.learning.student:Student",
     ("runtime", "openvino"): "okng.adapters.runtimes.openvino:OpenVino",

@@ -16,6 +16,9 @@ SHORT: dict[str, dict[str, object]] = {
     "cnn": {
         "epochs": 4, "steps": 12, "batch": 6, "width": 6, "depth": 2, "learning_rate": 0.02,
     },
+    "transfer": {
+        "epochs": 2, "steps": 6, "frozen_epochs": 3, "batch": 8, "learning_rate": 0.003,
+    },
     "student": {
         "epochs": 3, "steps": 10, "batch": 4, "strange": 24, "teacher_epochs": 2, "width": 16,
         "channels": 16, "code": 8, "learning_rate": 3e-3,

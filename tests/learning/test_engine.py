@@ -242,7 +242,7 @@ def test_weight_decay_reaches_every_optimizer() -> None:
     """Each optimizer has the learning rate and the decay of the settings."""
     for name in ("sgd", "adam", "adamw", "rmsprop"):
         config = LearningConfig(optimizer=name, l2=0.25, learning_rate=0.125)
-        group = build_optimizer(config, nn.Linear(1, 1).parameters()).param_groups[0]
+        group = build_optimizer(config, [(nn.Linear(1, 1), 1.0)]).param_groups[0]
         assert (group["weight_decay"], group["lr"]) == (0.25, 0.125)
 
 

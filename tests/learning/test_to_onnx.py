@@ -9,7 +9,7 @@ from okng.domain.ports import Runtime
 from okng.graphs.builder import GraphBuilder
 from okng.learning.autoencoder import AutoencoderConfig, difference, graph_of, network_of
 from okng.learning.pictures import to_tensor
-from okng.learning.to_onnx import Residual, write
+from okng.learning.to_onnx import Affine, Crop, Residual, write
 from okng.testing.images import good_parts, with_defect
 
 LAYERS = {
@@ -30,6 +30,10 @@ LAYERS = {
     "upsample": nn.Upsample(scale_factor=2),
     "bilinear": nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
     "head": nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(4 * 64, 5), nn.Identity()),
+    "reflection": nn.ReflectionPad2d((2, 2, 1, 1)),
+    "zeros": nn.ZeroPad2d((0, 1, 2, 3)),
+    "affine": Affine(2.5, -0.5),
+    "crop": Crop(1),
     "residual": Residual(nn.Conv2d(4, 4, 1), nn.Dropout2d(0.5)),
 }
 

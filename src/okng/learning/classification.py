@@ -21,13 +21,13 @@ from okng.algorithms.splitting import grouped_split
 from okng.detectors.frozen import Grid, inspected_cells
 from okng.domain.arrays import Array, Mask
 from okng.domain.dataset import GOOD
-from okng.domain.learning import LearningCurve
+from okng.domain.learning import Layer, LearningCurve
 from okng.domain.ports import Images, Truth
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.class_head import answer
 from okng.learning.augmentation import augment
-from okng.learning.engine import VALIDATION, Fitted, device_of, mixed_precision
-from okng.learning.layers import layers_of
+from okng.learning.engine import VALIDATION, Fitted, Group, device_of, mixed_precision
+from okng.learning.frozen_part import FrozenPart
 from okng.learning.pictures import batch_of, front, to_tensor
 from okng.learning.settings import LearningConfig
 from okng.learning.to_onnx import write
@@ -83,35 +83,43 @@ class Classifying:
         truth: Truth,
         seen: tuple[int, int],
         config: ClassificationConfig,
+        before: FrozenPart | None = None,
+        groups: Sequence[Group] = (),
     ) -> None:
         """Begin.
 
         Args:
-            network: float32 `[N, 3, *seen]`, -1 to 1, to class scores `[N, K, rows, columns]`.
+            network: float32 `[N, 3, *seen]`, -1 to 1, or what `before` makes of that, to class
+                scores `[N, K, rows, columns]`.
             images: of the view's size.
             truth: of each.
             seen: height and width.
             config: how.
+            before: layers that stay as they are.
+            groups: what of the network learns at which share of the rate; all of it unless given.
         """
         self._images, self._truth, self.seen, self._config = images, truth, seen, config
         self._device = device_of(config)
         self.network = network.to(self._device)
+        self.groups = groups or ((network, 1.0),)
+        self._before = before
         self.learned, self._held = parted_split(truth, config.validation_share, config.seed)
         with torch.no_grad():
-            planes = network.eval()(torch.zeros(1, 3, *seen, device=self._device))
+            x = torch.zeros(1, 3, *seen, device=self._device)
+            planes = network.eval()(x if before is None else before(x))
         self.cells = inspected_cells(images.inspected, Grid(*planes.shape[2:]))
         share = self.cells.astype(np.float32) / np.float32(self.cells.sum())
         self._share = torch.from_numpy(share).to(self._device)
         self._criterion = Criterion(truth.of(self.learned), config)
-        self._right = self._shown = 0
+        self._right = self._count = 0
 
     def loss(self, chosen: Array, rng: np.random.Generator) -> Tensor:
         """Return the mean loss of a batch; see `Task`."""
         rows = [self.learned[int(i)] for i in chosen]
-        scores = self._class_scores(self._pictures(rows, rng))
+        scores = self._class_scores(self._shown(rows, rng))
         labels = self._labels(rows)
         self._right += int((scores.argmax(1) == labels).sum())
-        self._shown += len(rows)
+        self._count += len(rows)
         return self._criterion(scores, labels)
 
     def validate(self) -> Mapping[str, float]:
@@ -119,10 +127,10 @@ class Classifying:
         size, loss, right = self._config.batch, 0.0, 0
         for at in range(0, len(self._held), size):
             rows = self._held[at : at + size]
-            scores, labels = self._class_scores(self._pictures(rows)), self._labels(rows)
+            scores, labels = self._class_scores(self._shown(rows)), self._labels(rows)
             loss += len(rows) * float(self._criterion(scores, labels))
             right += int((scores.argmax(1) == labels).sum())
-        accuracy, self._right, self._shown = self._right / max(self._shown, 1), 0, 0
+        accuracy, self._right, self._count = self._right / max(self._count, 1), 0, 0
         return {
             VALIDATION: loss / len(self._held),
             ACCURACY: accuracy,
@@ -141,13 +149,20 @@ class Classifying:
             "all images of it show one part; with a second one this would be seen",
         )
 
-    def _pictures(self, rows: Sequence[int], rng: np.random.Generator | None = None) -> Tensor:
-        """Return pictures as the network sees them; `rng` for those that are learned."""
-        x = to_tensor(batch_of(self._images, rows), self.seen, self._device)
+    def _shown(self, rows: Sequence[int], rng: np.random.Generator | None = None) -> Tensor:
+        """Return what the network is shown of pictures; `rng` for those that are learned."""
         steps = self._config.augmentation
         if rng is None or not steps:
-            return x
-        return 2 * augment((x + 1) / 2, steps, rng, self._images.inspected) - 1
+            if self._before is None:
+                return self._pictures(rows)
+            with mixed_precision(self._config, self._device):
+                return self._before.remembered(rows, lambda row: self._pictures([row]))
+        x = 2 * augment((self._pictures(rows) + 1) / 2, steps, rng, self._images.inspected) - 1
+        with mixed_precision(self._config, self._device):
+            return x if self._before is None else self._before(x)
+
+    def _pictures(self, rows: Sequence[int]) -> Tensor:
+        return to_tensor(batch_of(self._images, rows), self.seen, self._device)
 
     def _class_scores(self, x: Tensor) -> Tensor:
         with mixed_precision(self._config, self._device):
@@ -201,11 +216,14 @@ def parted_split(truth: Truth, share: float, seed: int) -> tuple[list[int], list
 
 
 def learned_classes(
-    task: Classifying, fitted: Fitted, graph: bytes, curves: tuple[LearningCurve, ...]
+    graph: bytes,
+    layers: tuple[Layer, ...],
+    fitted: Fitted,
+    curves: tuple[LearningCurve, ...],
+    notes: tuple[str, ...],
 ) -> Learned:
-    """Sum up a training; `curves` are all of them, where there was more than one stage."""
+    """Sum up a training; `fitted` is the stage whose weights are taken."""
     best = fitted.figures[fitted.best_epoch - 1]
-    layers = layers_of(task.network, task.seen)
     facts: dict[str, float | int | str] = {
         "epochs": len(fitted.figures),
         "best_epoch": fitted.best_epoch,
@@ -214,7 +232,7 @@ def learned_classes(
         "parameters": sum(layer.parameters for layer in layers),
         "multiply_adds": sum(layer.multiply_adds for layer in layers),
     }
-    return Learned(graph, facts, curves, (*task.notes, *fitted.notes), layers)
+    return Learned(graph, facts, curves, notes, layers)
 
 
 def graph_of(

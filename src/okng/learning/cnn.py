@@ -165,7 +165,9 @@ class _Learning:
         saved = keeping.saved("cnn")
         fitted = fit(task, len(task.learned), config, saved, progress, f"learn{which}")
         graph = graph_of(task.network, seen, images.inspected, task.cells, truth.names)
-        return learned_classes(task, fitted, graph, fitted.curves())
+        layers = layers_of(network, seen)
+        notes = (*task.notes, *fitted.notes)
+        return learned_classes(graph, layers, fitted, fitted.curves(), notes)
 
 
 def size_seen(config: CnnConfig, height: int, width: int) -> tuple[int, int]:

@@ -6,11 +6,11 @@ have done without the interruption; what is kept is numbers only, see `okng.lear
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, inf, isfinite
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -53,6 +53,18 @@ class Task(Protocol):
     def validate(self) -> Mapping[str, float]:
         """Return figures of examples that are not learned; `VALIDATION` is among them."""
         ...
+
+
+Group = tuple[nn.Module, float]
+"""What learns, and its share of the learning rate."""
+
+
+@runtime_checkable
+class Graded(Protocol):
+    """A task whose network does not learn everywhere at the same rate."""
+
+    @property
+    def groups(self) -> Sequence[Group]: ...
 
 
 @dataclass(frozen=True)
@@ -124,8 +136,8 @@ class _Run:
         self._count = count
         self._per_epoch = max(ceil(count / config.batch), config.steps)
         self._total = self._per_epoch * config.epochs
-        wanted = (p for p in self._network.parameters() if p.requires_grad)
-        self._optimizer = build_optimizer(config, wanted)
+        groups = task.groups if isinstance(task, Graded) else ((task.network, 1.0),)
+        self._optimizer = build_optimizer(config, groups)
         self._state = Progressed(0, [], {}, _copy(self._network), {}, 0)
         self._notes: list[str] = []
 

@@ -13,10 +13,19 @@ _WARM_UP_SHARE = 0.1
 
 
 def build_optimizer(
-    config: LearningConfig, parameters: Iterable[nn.Parameter]
+    config: LearningConfig, groups: Iterable[tuple[nn.Module, float]]
 ) -> torch.optim.Optimizer:
-    """Build the optimizer that the settings name."""
-    wanted, rate, decay = list(parameters), config.learning_rate, config.l2
+    """Build the optimizer that the settings name.
+
+    Args:
+        config: the settings.
+        groups: what learns, each with its share of the learning rate.
+    """
+    rate, decay = config.learning_rate, config.l2
+    wanted = [
+        {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate * share}
+        for part, share in groups
+    ]
     match config.optimizer:
         case "sgd":
             return torch.optim.SGD(wanted, rate, momentum=_MOMENTUM, weight_decay=decay)

@@ -23,6 +23,29 @@ class Residual(nn.Module):
         return found + x
 
 
+class Affine(nn.Module):
+    """Multiplies by a number, then adds one; neither is learned."""
+
+    def __init__(self, scale: float, shift: float) -> None:
+        super().__init__()
+        self.scale, self.shift = scale, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
+
+
+class Crop(nn.Module):
+    """Cuts so many rows and columns off at each border."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = self.cells
+        return x[:, :, c : x.shape[2] - c, c : x.shape[3] - c]
+
+
 def write(graph: GraphBuilder, x: str, network: nn.Module) -> str:
     """Add a network to a graph; returns the name of what it gives.
 
@@ -80,6 +103,26 @@ def _reflected(graph: GraphBuilder, x: str, down: int, across: int) -> str:
     return graph.node("Pad", x, graph.ints(0, 0, down, across, 0, 0, down, across), mode="reflect")
 
 
+def _reflection(graph: GraphBuilder, x: str, layer: Any) -> str:
+    left, _, top, _ = layer.padding
+    return _reflected(graph, x, top, left)
+
+
+def _zeros(graph: GraphBuilder, x: str, layer: Any) -> str:
+    left, right, top, bottom = layer.padding
+    return graph.node("Pad", x, graph.ints(0, 0, top, left, 0, 0, bottom, right))
+
+
+def _affine(graph: GraphBuilder, x: str, layer: Any) -> str:
+    x = graph.node("Mul", x, graph.constant(np.float32(layer.scale)))
+    return graph.node("Add", x, graph.constant(np.float32(layer.shift)))
+
+
+def _crop(graph: GraphBuilder, x: str, layer: Any) -> str:
+    starts, ends = graph.ints(layer.cells, layer.cells), graph.ints(-layer.cells, -layer.cells)
+    return graph.node("Slice", x, starts, ends, graph.ints(2, 3))
+
+
 def _batch_norm(graph: GraphBuilder, x: str, layer: Any) -> str:
     parts = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
     constants = [graph.constant(values(part)) for part in parts]
@@ -135,6 +178,10 @@ def _pair(value: int | tuple[int, int]) -> list[int]:
 
 _WRITERS: Mapping[type[nn.Module], Callable[[GraphBuilder, str, Any], str]] = {
     nn.Conv2d: _convolution,
+    nn.ReflectionPad2d: _reflection,
+    nn.ZeroPad2d: _zeros,
+    Affine: _affine,
+    Crop: _crop,
     nn.BatchNorm2d: _batch_norm,
     nn.Linear: _linear,
     nn.ReLU: lambda graph, x, _: graph.node("Relu", x),

@@ -32,6 +32,8 @@ STAGES = {
     "imagine": "Making strange pictures",
     "distil": "Distilling a teacher",
     "learn": "Learning",
+    "head": "Learning the head",
+    "fine-tune": "Fine-tuning",
     "calibrate": "Scoring held-out parts",
     "turned": "Looking for turned copies",
     "parity": "Checking runtimes",
