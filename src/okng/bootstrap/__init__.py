@@ -24,6 +24,7 @@ from okng.bootstrap.judging import (
     score_defects,
     write_report,
 )
+from okng.bootstrap.preview import Preview, preview_training
 from okng.bootstrap.tiers import TIERS, TierTime, measure_tiers, settled
 from okng.bootstrap.training import network_layers, train, train_dataset, training_advice
 from okng.bootstrap.training_options import DEFAULT_SIZE, TrainingOptions, make_view
@@ -35,6 +36,7 @@ __all__ = [
     "DEMO_TEST_GOOD",
     "TIERS",
     "CameraExport",
+    "Preview",
     "TierTime",
     "TrainingOptions",
     "approval",
@@ -50,6 +52,7 @@ __all__ = [
     "make_view",
     "measure_tiers",
     "network_layers",
+    "preview_training",
     "read_as_trained",
     "render_demo",
     "runtime",

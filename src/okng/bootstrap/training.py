@@ -16,7 +16,7 @@ from okng.bootstrap.tiling import build_in_tiles, seen_size, tiling_advice
 from okng.bootstrap.training_options import TrainingOptions, make_view
 from okng.domain.dataset import Dataset, Split, class_names
 from okng.domain.learning import Layer
-from okng.domain.ports import Layered, Progress, silent
+from okng.domain.ports import Layered, Progress, Runtime, silent
 from okng.domain.product import product_name
 from okng.reports.model_card import render_model_card
 from okng.services.train import Training
@@ -59,20 +59,31 @@ def train_dataset(
     progress: Progress,
 ) -> Training:
     """Train on a dataset that has been read already; see `train`."""
-    product = product_name(product or dataset.name)
     models = store(settings)
-    models.check_writable(product)
+    models.check_writable(product_name(product or dataset.name))
     options = chosen_tier(options, settings, len(dataset.train_good), progress)
     runtimes = installed_runtimes(settings)
+    plan = plan_training(dataset, product, options, settings, runtimes[0])
+    return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
+
+
+def plan_training(
+    dataset: Dataset,
+    product: str | None,
+    options: TrainingOptions,
+    settings: Settings,
+    runtime: Runtime,
+) -> TrainingPlan:
+    """Build the detector and all else that a training needs; the tier is settled."""
     values = {"seed": options.seed, **options.config}
     if options.tile is None:
-        built = build_detector(options.detector, values, runtimes[0], settings)
+        built = build_detector(options.detector, values, runtime, settings)
         size = built.size
     else:
-        built = build_in_tiles(options.detector, values, options.tile, runtimes[0], settings)
+        built = build_in_tiles(options.detector, values, options.tile, runtime, settings)
         size = seen_size(dataset, options.roi, settings.max_pixels) or built.size
-    plan = TrainingPlan(
-        product=product,
+    return TrainingPlan(
+        product=product_name(product or dataset.name),
         detector_name=options.detector,
         detector=built.detector,
         config=built.plain_config(),
@@ -85,7 +96,6 @@ def train_dataset(
         group_pattern=options.group_pattern,
         is_slow=built.is_slow,
     )
-    return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
 
 
 def network_layers(

@@ -98,6 +98,38 @@ def test_preparation_reaches_the_model_and_its_page(
     assert not list(tmp_path.glob("bolt*.onnx"))
 
 
+def test_a_preview_shows_what_will_be_learned(fresh: Okng, bolt: Path, tmp_path: Path) -> None:
+    """--preview says what is done to images, draws a sheet of examples, and learns nothing."""
+    said = ["--detector", "autoencoder", "--set", "augment=flip,rotate", "--prepare", "clahe"]
+    done = fresh("train", bolt, *said, "--size", "64", "--preview")
+    assert done.code == 0, done.err
+    for part in ("64 x 64 px, clahe=2", "changed at random while it learns: flip, rotate=10"):
+        assert part in " ".join(done.out.replace("Changed", "changed").split())
+    sheet = tmp_path / "home" / "reports" / "bolt" / "preview.png"
+    assert str(sheet) in done.out.replace("\n", "")
+    assert cv2.imread(str(sheet)).std() > 10
+    assert "no models yet" in fresh("models").out
+    shown = fresh("train", bolt, *said, "--size", "64", "--preview", "--json").json
+    assert shown["augmented"] == "flip, rotate=10"
+    assert shown["sheet"] == str(sheet)
+    wrong = ["--set", "augment=spin"]
+    refused = fresh("train", bolt, "--detector", "autoencoder", *wrong, "--preview")
+    assert refused.code == 2
+    assert "there is no 'spin'" in refused.err
+
+
+def test_examples_are_shown_before_a_training_that_changes_images(
+    fresh: Okng, bolt: Path, tmp_path: Path
+) -> None:
+    """Where images are prepared the sheet is there before the training; else there is none."""
+    sheet = tmp_path / "home" / "reports" / "bolt" / "preview.png"
+    assert fresh("train", bolt, *SMALL).code == 0
+    assert not sheet.exists()
+    out = fresh("train", bolt, *SMALL, "--prepare", "grey").out
+    assert out.index("preview.png") < out.index("is ready")
+    assert sheet.exists()
+
+
 def test_mask_of_another_size_is_refused(fresh: Okng, bolt: Path, tmp_path: Path) -> None:
     """A mask that was not drawn for these images would hide another place than it was meant to."""
     mask = tmp_path / "mask.png"

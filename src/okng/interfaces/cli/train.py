@@ -13,7 +13,7 @@ from okng.interfaces.cli.output import Output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from okng.bootstrap import TierTime
+    from okng.bootstrap import Preview, TierTime
     from okng.domain.dataset import Dataset
     from okng.domain.learning import Layer
     from okng.services.train import Training
@@ -108,6 +108,12 @@ def train(
     ] = Plan.AUTO,
     group_pattern: options.GroupPattern = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Only show how images are prepared and changed; learn nothing."
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Learn a product from images of good parts; probe and cnn also learn from labelled defects.
@@ -125,6 +131,7 @@ def train(
         TrainingOptions,
         measure_tiers,
         network_layers,
+        preview_training,
         settled,
         train_dataset,
         training_advice,
@@ -165,6 +172,11 @@ def train(
     _say_layers(output, layers)
     if advice := training_advice(dataset, wanted, process):
         output.note(advice)
+    ahead = preview_training(dataset, product, wanted, process, preview)
+    _say_preview(output, ahead)
+    if preview:
+        output.document({"dataset": wording.dataset_record(dataset), **vars(ahead)})
+        return
     with output.progress() as progress:
         training = train_dataset(dataset, product, wanted, process, progress)
     say_training(output, training)
@@ -182,6 +194,21 @@ def _say_tiers(output: Output, times: "Sequence[TierTime]") -> None:
         for one in times
     ]
     output.table(["tier", "ms an image, here", ""], rows, left=1)
+    output.line()
+
+
+def _say_preview(output: Output, ahead: "Preview") -> None:
+    """Say what will be done to the images, and where examples of it are."""
+    if ahead.sheet is None:
+        return
+    output.card(
+        [
+            ("Each image", ahead.view),
+            *([("Changed", f"at random while it learns: {ahead.augmented}")] if ahead.augmented
+              else []),
+            ("Examples", str(ahead.sheet)),
+        ]
+    )  # fmt: skip
     output.line()
 
 

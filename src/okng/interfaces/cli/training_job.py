@@ -52,7 +52,12 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
         OkngError: with the reason.
     """
     from okng.adapters.datasets import read_dataset
-    from okng.bootstrap import TrainingOptions, train_dataset, training_advice
+    from okng.bootstrap import (
+        TrainingOptions,
+        preview_training,
+        train_dataset,
+        training_advice,
+    )
     from okng.services.first_look import first_look
     from okng.services.training_options import JobOptions
     from okng.settings import Settings
@@ -89,6 +94,10 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     if advice := training_advice(dataset, options, settings):
         speaker.say(note=advice)
     product = str(request["product"])
+    if chosen.tier is None and chosen.budget_ms is None:
+        ahead = preview_training(dataset, product, options, settings)
+        if ahead.sheet is not None:
+            speaker.say(note=str(ahead))
     training = train_dataset(dataset, product, options, settings, speaker)
     for refused in training.refused:
         speaker.say(note=f"refused {refused.path.name}: {refused.reason}")
