@@ -47,7 +47,7 @@ def train(
             metavar="NAME",
             help="memory: the default. gaussian: faster, for parts that always lie the same. "
             "fusion: several in one. probe: names defects, learned from labelled ones. With the "
-            "extra train: cnn, a network of your own that names them, too; student, a light "
+            "extra train: transfer and cnn, networks that name them, too; student, a light "
             "network; autoencoder.",
         ),
     ] = "memory",
@@ -116,7 +116,7 @@ def train(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Learn a product from images of good parts; probe and cnn also learn from labelled defects.
+    """Learn a product from images of good parts; probe, transfer and cnn learn labelled defects.
 
     Understands good/ beside folders of defects, MVTec AD, AD 2 and LOCO, VisA, COCO, Label Studio,
     Lookout for Vision, a flat folder of good images, and a CSV of path,label[,mask]. Makes a new
