@@ -1,13 +1,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from pydantic import Field
 from torch import nn
 
+from okng import plugins
+from okng.bootstrap.building import build_detector
 from okng.domain.errors import BadSetting
 from okng.domain.learning import Checkpoints, Interrupted
 from okng.domain.ports import Progress, Runtime, Trained, Truth, silent
@@ -19,6 +24,7 @@ from okng.learning.optimizers import build_optimizer
 from okng.learning.pictures import to_tensor
 from okng.learning.settings import LearningConfig
 from okng.learning.transfer import Halves, Transfer, TransferConfig
+from okng.settings import Settings
 from okng.testing.images import ArrayImages, good_parts, with_defect
 from okng.testing.stores import MemoryCheckpoints
 
@@ -28,10 +34,16 @@ SHORT = TransferConfig(
 )
 
 
+class TinyConfig(TransferConfig):
+    """Settings of a network of somebody's own: it stands on no backbone."""
+
+    backbone: Annotated[str, Field(title="Backbone", description="None.")] = ""
+
+
 class TinyTransfer(Transfer):
     """A network of somebody's own: two levels of convolutions."""
 
-    Config: ClassVar = TransferConfig
+    Config: ClassVar = TinyConfig
 
     def trunk(self) -> Trunk:
         torch.manual_seed(7)
@@ -179,6 +191,20 @@ def test_a_network_of_ones_own(
     found = runtime.load(trained.graph).run({"image": labelled[0][0][None]})
     assert found["class_scores"].shape == (1, 2)
     assert found["anomaly_map"].shape == (1, 12, 12)
+
+
+def test_a_network_of_ones_own_is_trained_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, runtime: Runtime, tmp_path: Path
+) -> None:
+    """Offered as an entry point and allowed, it is built like any detector, without a backbone."""
+    point = EntryPoint("tiny", f"{__name__}:TinyTransfer", "okng.detectors")
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    monkeypatch.setattr(EntryPoint, "load", lambda _: TinyTransfer)
+    settings = Settings(home=tmp_path, plugins=("tiny",))
+    built = build_detector("tiny", {"epochs": 1}, runtime, settings)
+    assert (built.backbones, built.is_slow) == ((), True)
+    assert isinstance(built.detector, TinyTransfer)
+    assert built.detector.layers(16, 16, 2)[-1].shape == (2, 4, 4)
 
 
 def test_a_stage_that_is_not_there(runtime: Runtime) -> None:

@@ -9,6 +9,7 @@ for what other backbones may be built of, and `Transfer.trunk` for a network of 
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, ClassVar, Self
 
 import torch
@@ -57,9 +58,13 @@ class TransferConfig(ClassificationConfig):
             le=100_000,
         ),
     ] = 8
-    backbone: Annotated[str, Field(title="Backbone", description="The pretrained network.")] = (
-        "efficientnet_lite0"
-    )
+    backbone: Annotated[
+        str,
+        Field(
+            title="Backbone",
+            description="The pretrained network; empty where a subclass brings its own.",
+        ),
+    ] = "efficientnet_lite0"
     frozen_epochs: Annotated[
         int,
         Field(
@@ -98,12 +103,15 @@ class TransferConfig(ClassificationConfig):
 
     @property
     def networks(self) -> tuple[Network, ...]:
-        return (Network(self.backbone, None),)
+        return (Network(self.backbone, None),) if self.backbone else ()
 
     def completed(self, backbones: Backbones) -> Self:
         """Return the same with the backbone's last stage; see `StandsOnBackbones`."""
-        names = [stage.name for stage in backbones.load(self.backbone).stages]
-        return self.model_copy(update={"from_stage": self.from_stage or names[-1]})
+        if not self.backbone or self.from_stage:
+            return self
+        stages = backbones.load(self.backbone).stages
+        deepest = max(stages, key=lambda stage: stage.stride)
+        return self.model_copy(update={"from_stage": deepest.name})
 
 
 class Transfer:
@@ -151,9 +159,7 @@ class Transfer:
     ) -> Trained:
         """Learn the classes; see `okng.domain.ports.Classifier`."""
         said = {"detector": type(self).__name__, "truth": labels_digest(truth)}
-        said |= self._config.model_dump(mode="json")
-        if self._config.backbone:
-            said["weights"] = self._backbones.load(self._config.backbone).sha256
+        said |= self._config.model_dump(mode="json") | {"weights": _digest(self.trunk())}
         learner = _Learning(self, self._config, truth)
         training = Training(learner, said, self._runtime, self._checkpoints)
         return training.train(images, folds, progress)
@@ -304,6 +310,15 @@ class _Tuning:
             task = Classifying(network, images, truth, seen, config, frozen, groups)
             self.notes, self.cells = task.notes, task.cells
             return fit(task, len(task.learned), config, saved, progress, stage)
+
+
+def _digest(trunk: Trunk) -> str:
+    """Return what only the same pretrained weights have."""
+    found = sha256()
+    for stage in trunk.stages.values():
+        for value in stage.state_dict().values():
+            found.update(value.numpy().tobytes())
+    return found.hexdigest()
 
 
 def _loss(fitted: Fitted) -> float:
