@@ -1,7 +1,11 @@
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import cv2
+import numpy as np
 
 from okng.domain.learning import Layer, LearningCurve
-from okng.reports.learning import learning_chart
+from okng.reports.learning import learning_chart, learning_png
 from okng.reports.model_card import render_model_card
 from okng.testing.models import tiny_model
 
@@ -37,10 +41,23 @@ def test_the_network_stands_in_the_models_page() -> None:
         Layer("convolution 3 x 3", (8, 32, 64), 216, 442368),
         Layer("ReLU", (8, 32, 64), 0, 0),
     )
-    html = render_model_card(model.manifest, model.golden, CURVES, layers)
+    html = render_model_card(replace(model.manifest, layers=layers), model.golden)
     for part in ("What the network is made of", "8 &times; 32 &times; 64", "442,368"):
         assert part in html
-    assert "made of" not in render_model_card(model.manifest, model.golden, CURVES)
+    assert "made of" not in render_model_card(model.manifest, model.golden)
+
+
+def test_picture_file() -> None:
+    """The PNG has a panel for each figure beside each other, and each curve in its colour."""
+    names = ("loss", "validation loss", "accuracy", "validation accuracy")
+    curves = [LearningCurve(name, ((1.0, 0.5), (2.0, 0.9), (3.0, 0.7))) for name in names[::2]]
+    curves += [LearningCurve(name, ((1.0, 0.2), (3.0, 0.4))) for name in names[1::2]]
+    data = cv2.imdecode(np.frombuffer(learning_png(curves), np.uint8), cv2.IMREAD_COLOR_RGB)
+    left, right = np.array_split(data, 2, axis=1)
+    assert left.shape == right.shape
+    for half in (left[80:], right[80:]):
+        for colour in ((0x1F, 0x6F, 0xB2), (0xC2, 0x50, 0x0F)):
+            assert (half == colour).all(axis=2).any()
 
 
 def test_nothing_learned_nothing_drawn() -> None:
@@ -48,6 +65,6 @@ def test_nothing_learned_nothing_drawn() -> None:
     assert learning_chart(()) == ""
     model = tiny_model()
     assert "How it learned" not in render_model_card(model.manifest, model.golden)
-    html = render_model_card(model.manifest, model.golden, CURVES)
+    html = render_model_card(replace(model.manifest, curves=CURVES), model.golden)
     assert "How it learned" in html
     assert "data:image/svg+xml;base64," in html

@@ -1,6 +1,6 @@
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,6 @@ from okng.detectors.memory import Memory
 from okng.domain.calibration import Evidence, Method
 from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.errors import BadDataset, BadModel, BadSetting, ParityError
-from okng.domain.learning import Layer, LearningCurve
 from okng.domain.model import Manifest
 from okng.domain.ports import Images, Progress, Runtime, Session, Trained, silent
 from okng.domain.view import Box, View
@@ -40,12 +39,7 @@ LOOSE = Wish(max_overkill=0.3, confidence=0.8)  # 5 parts needed
 VIEW = View(64, 64)
 
 
-def no_report(
-    manifest: Manifest,
-    golden: Mapping[str, bytes],
-    curves: Sequence[LearningCurve],
-    layers: Sequence[Layer],
-) -> str:
+def no_report(manifest: Manifest, golden: Mapping[str, bytes]) -> str:
     return f"<p>{manifest.product}-{manifest.version}: {', '.join(golden)}"
 
 

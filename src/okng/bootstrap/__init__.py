@@ -26,7 +26,13 @@ from okng.bootstrap.judging import (
 )
 from okng.bootstrap.preview import Preview, preview_training
 from okng.bootstrap.tiers import TIERS, TierTime, measure_tiers, settled
-from okng.bootstrap.training import network_layers, train, train_dataset, training_advice
+from okng.bootstrap.training import (
+    draw_curves,
+    network_layers,
+    train,
+    train_dataset,
+    training_advice,
+)
 from okng.bootstrap.training_options import DEFAULT_SIZE, TrainingOptions, make_view
 
 __all__ = [
@@ -42,6 +48,7 @@ __all__ = [
     "approval",
     "bench",
     "calibrate",
+    "draw_curves",
     "evaluate",
     "export_for_camera",
     "export_model",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from okng import plugins
 from okng.adapters.datasets import read_dataset
+from okng.adapters.stores.durable_files import replace_file, writing
 from okng.bootstrap.building import (
     build_detector,
     installed_runtimes,
@@ -16,8 +17,10 @@ from okng.bootstrap.tiling import build_in_tiles, seen_size, tiling_advice
 from okng.bootstrap.training_options import TrainingOptions, make_view
 from okng.domain.dataset import Dataset, Split, class_names
 from okng.domain.learning import Layer
+from okng.domain.model import Model
 from okng.domain.ports import Layered, Progress, Runtime, silent
 from okng.domain.product import product_name
+from okng.reports.learning import learning_png
 from okng.reports.model_card import render_model_card
 from okng.services.train import Training
 from okng.services.train import train as train_detector
@@ -65,6 +68,24 @@ def train_dataset(
     runtimes = installed_runtimes(settings)
     plan = plan_training(dataset, product, options, settings, runtimes[0])
     return train_detector(dataset, plan, runtimes, models, render_model_card, progress)
+
+
+def draw_curves(model: Model, settings: Settings) -> Path | None:
+    """Draw how a model's network learned as the data folder's `reports/<model>/learning.png`.
+
+    Returns:
+        The file; None where nothing was learned step by step.
+
+    Raises:
+        BadSetting: it cannot be written.
+    """
+    if not model.manifest.curves:
+        return None
+    path = (settings.home / "reports" / model.name / "learning.png").absolute()
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, learning_png(model.manifest.curves))
+    return path
 
 
 def plan_training(

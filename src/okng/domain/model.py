@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from okng.domain.calibration import Calibration
+from okng.domain.learning import Layer, LearningCurve
 from okng.domain.view import View
 
 MANIFEST_FORMAT = 1
@@ -78,7 +79,8 @@ class Manifest:
     `facts` are plain figures of the training (bank size, seconds, ...) for the model card.
     `tolerance` is how far, in the units of the score, two runtimes may differ. `files` maps
     every other file of the model to its SHA-256. `classes` is there where the
-    graph has `class_scores`.
+    graph has `class_scores`; `layers` and `curves` where a network was learned: what it is made of,
+    and how the learning went.
     """
 
     product: str
@@ -99,6 +101,8 @@ class Manifest:
     facts: Mapping[str, float | int | str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     classes: ClassCard | None = None
+    layers: tuple[Layer, ...] = ()
+    curves: tuple[LearningCurve, ...] = ()
     format: int = MANIFEST_FORMAT
 
 

@@ -12,6 +12,7 @@ from okng.domain.masks import MaskSource
 from okng.domain.verdict import Verdict
 from okng.reports import charts
 from okng.reports.gallery import cards
+from okng.reports.learning import learning_uri
 from okng.reports.naming import reliability, sentence
 from okng.reports.pages import encodable, environment
 
@@ -51,6 +52,7 @@ def to_html(
         naming=evaluation.naming,
         reliability=reliability(evaluation.naming) if evaluation.naming else "",
         sureness_said=sentence(evaluation.naming) if evaluation.naming else "",
+        learning=learning_uri(evaluation.manifest.curves),
         Verdict=Verdict,
         interval=charts.interval,
     )

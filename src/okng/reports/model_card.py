@@ -1,16 +1,14 @@
 """The page that travels with a model: what it is, what it promises, what it was made from."""
 
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from okng.algorithms.pixels import decode
 from okng.domain.errors import BadImage
-from okng.domain.learning import Layer, LearningCurve
 from okng.domain.model import Manifest
 from okng.reports import charts
 from okng.reports.gallery import data_uri, thumbnail
-from okng.reports.learning import learning_chart
+from okng.reports.learning import learning_uri
 from okng.reports.pages import encodable, environment
 
 _GOLDEN_PX = 260
@@ -27,13 +25,8 @@ class _Picture:
 def render_model_card(
     manifest: Manifest,
     golden: Mapping[str, bytes],
-    curves: Sequence[LearningCurve] = (),
-    layers: Sequence[Layer] = (),
 ) -> str:
-    """Return one self-contained HTML page; `golden` maps file names to image files.
-
-    `curves` show how a network learned, where one did, and `layers` what it is made of.
-    """
+    """Return one self-contained HTML page; `golden` maps file names to image files."""
     calibration = manifest.calibration
     limits = calibration.review_threshold, calibration.ng_threshold
     text = (
@@ -42,8 +35,8 @@ def render_model_card(
         .render(
             manifest=manifest,
             calibration=calibration,
-            layers=layers,
-            learning=_svg_uri(learning_chart(curves)),
+            layers=manifest.layers,
+            learning=learning_uri(manifest.curves),
             histograms={
                 "wide": charts.histogram(calibration.good_scores, (), *limits),
                 "narrow": charts.histogram(
@@ -58,10 +51,6 @@ def render_model_card(
         )
     )
     return encodable(text)
-
-
-def _svg_uri(picture: str) -> str:
-    return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}" if picture else ""
 
 
 def _picture(file: str, score: float, data: bytes) -> _Picture:

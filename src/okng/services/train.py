@@ -16,7 +16,6 @@ from okng.domain.arrays import Array, Pixels, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.errors import BadDataset
-from okng.domain.learning import Layer, LearningCurve
 from okng.domain.model import DataCard, Golden, Manifest, Model
 from okng.domain.ports import Classifier, ModelStore, Progress, Runtime, Session, silent
 from okng.domain.view import View
@@ -49,13 +48,7 @@ class Training:
 class Report(Protocol):
     """Makes the HTML page that travels with a model."""
 
-    def __call__(
-        self,
-        manifest: Manifest,
-        golden: Mapping[str, bytes],
-        curves: Sequence[LearningCurve],
-        layers: Sequence[Layer],
-    ) -> str: ...
+    def __call__(self, manifest: Manifest, golden: Mapping[str, bytes]) -> str: ...
 
 
 def train(
@@ -121,13 +114,14 @@ def train(
             trained_on=runtimes[0].label,
             facts=trained.facts,
             classes=fitted.classes,
+            layers=trained.layers,
+            curves=trained.curves,
         )
         return Model(manifest, trained.graph, pictures)
 
     def reported(version: int) -> Model:
         model = build(version)
-        page = report(model.manifest, pictures, trained.curves, trained.layers)
-        return replace(model, report=page)
+        return replace(model, report=report(model.manifest, pictures))
 
     progress("parity", 0, len(runtimes))
     parity = check_parity(build(0), runtimes, plan.max_pixels)

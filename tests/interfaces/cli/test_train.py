@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from okng.bootstrap import train
 from okng.domain.errors import BadSetting
@@ -269,5 +270,9 @@ def test_a_network_is_shown_before_it_learns(fresh: Okng, tmp_path: Path) -> Non
     assert "convolution 3 x 3 4 x 64 x 64 108 442,368" in text
     assert text.index("all ") < text.index("casing-1 is ready")
     assert "scratch by cnn" in text
+    (picture,) = (Path(word) for word in text.split() if word.endswith("learning.png"))
+    with Image.open(picture) as opened:
+        assert opened.size[0] > 1000
     judged = fresh("evaluate", root, "--json").json
     assert judged["naming"]["names"] == ["good", "hole", "scratch"]
+    assert "How it learned" in Path(judged["report"]).read_text("utf-8")

@@ -129,6 +129,7 @@ def train(
     from okng.adapters.datasets import read_dataset
     from okng.bootstrap import (
         TrainingOptions,
+        draw_curves,
         measure_tiers,
         network_layers,
         preview_training,
@@ -179,11 +180,15 @@ def train(
         return
     with output.progress() as progress:
         training = train_dataset(dataset, product, wanted, process, progress)
+        curves = draw_curves(training.model, process)
     say_training(output, training)
+    if curves is not None:
+        output.card([("Curves", str(curves))])
     output.next_commands(_next(folder, dataset, training, bool(seen)))
     document: dict[str, Any] = {"dataset": wording.dataset_record(dataset), "first_look": seen}
     document |= training_record(training)
     document |= {"layers": [vars(one) for one in layers]} if layers else {}
+    document |= {"curves": curves} if curves else {}
     output.document(document | ({"tiers": [vars(one) for one in times]} if times else {}))
 
 
