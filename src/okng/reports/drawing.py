@@ -11,6 +11,8 @@ import numpy as np
 
 from okng.domain.arrays import Scores
 
+_TINY = 1e-250
+"""Below this, with some air, a logarithmic axis would end at 0."""
 FAR = 8.0
 """Ratio of the highest to the lowest value from which an axis is logarithmic."""
 
@@ -29,7 +31,7 @@ class Scale:
     def over(cls, scores: Sequence[float], left: float, right: float) -> "Scale":
         """Hold all scores with a little air; never empty."""
         low, high = min(scores), max(scores)
-        is_log = low > 0 and high / low > FAR
+        is_log = low > _TINY and high / low > FAR
         if is_log:
             low, high = log10(low), log10(high)
         air = (high - low) * 0.03 or max(abs(low), 1.0) * 0.05
