@@ -52,6 +52,20 @@ def test_parts_that_come_upside_down_are_learned_at_two_angles_or_more() -> None
     assert trained.facts["turns"] in (2, 4, 8)
 
 
+def test_copies_do_not_crowd_out_the_images() -> None:
+    """Where the images fill the bank, nothing is turned; else copies only fill it up."""
+    angles = np.random.default_rng(1).uniform(0, 360, 24)
+    pixels = [key(i, float(angle)) for i, angle in enumerate(angles)]
+    cells = train(pixels[:1], turns=1, smallest_bank=1, bank_share=1).facts["bank"]
+    full, half = (
+        train(pixels, smallest_bank=1, bank_size=int(0.1 * images * int(cells))).facts
+        for images in (40, 90)
+    )
+    assert (full["turns"], half["turns"]) == (1, 8)
+    assert full["bank"] == round(0.1 * 24 * int(cells))
+    assert half["bank"] <= 0.1 * 90 * int(cells) < 0.1 * 24 * 8 * int(cells)
+
+
 def test_a_turned_part_is_normal_once_turns_are_learned() -> None:
     """A part at an angle that no image shows scores lower with eight turns than with one."""
     pixels = [key(i) for i in range(6)]

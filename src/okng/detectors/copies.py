@@ -31,13 +31,13 @@ _ASKED = 12
 """Images that are learned in the trial, and as many that are scored."""
 
 
-def turned_copies(count: int, turns: int) -> tuple[Copy, ...]:
+def turned_copies(count: int, turns: int, most: int = MOST_COPIES) -> tuple[Copy, ...]:
     """Return copies that show each of `count` images at `turns` angles, evenly spread.
 
-    Where that would be more than `MOST_COPIES`, each image is shown at some of the angles.
+    Where that would be more than `most`, each image is shown at some of the angles.
     """
     others = turns - 1
-    places = range(min(count * others, MOST_COPIES))
+    places = range(min(count * others, most))
     angles = (1 + (place % count + place // count) % max(others, 1) for place in places)
     return tuple(
         Copy(place % count, Alteration(360 * turn / turns))
@@ -54,16 +54,21 @@ def altered_copies(count: int, each: int, seed: int) -> tuple[Copy, ...]:
 
 @dataclass(frozen=True)
 class CopyPlan:
-    """At how many angles each image is learned, and in how many altered copies; or `auto`."""
+    """At how many angles each image is learned, and in how many altered copies; or `auto`.
+
+    `most_turned` bounds the turned copies.
+    """
 
     turns: int | Literal["auto"]
     altered: int | Literal["auto"]
+    most_turned: int = MOST_COPIES
 
     def copies(self, count: int, seed: int) -> tuple[Copy, ...]:
         """Return the copies of `count` images; `auto` counts as none."""
         turns = 1 if self.turns == "auto" else self.turns
         altered = 0 if self.altered == "auto" else self.altered
-        return turned_copies(count, turns) + altered_copies(count, altered, seed)
+        turned = turned_copies(count, turns, self.most_turned)
+        return turned + altered_copies(count, altered, seed)
 
 
 def choose_copies(
@@ -73,12 +78,15 @@ def choose_copies(
     images: Images,
     cells: Mask,
     share: float,
+    room: int,
     seed: int,
     progress: Progress,
 ) -> CopyPlan:
     """Return the plan with what the good images show to help where it says `auto`.
 
-    Turns are then 1, 2, 4 or 8, altered copies 0 or `ALTERED`.
+    Turns are then 1, 2, 4 or 8, altered copies 0 or `ALTERED`. There are no more turned copies than
+    there is room for, and none where it is for less than one of each image: they would crowd out
+    the images themselves.
 
     Args:
         plan: what is wanted.
@@ -87,14 +95,17 @@ def choose_copies(
         images: all of them good.
         cells: bool `[rows, columns]`, those that are inspected.
         share: of the cells, the highest, whose mean is the score.
+        room: for so many copies beside the images.
         seed: chooses the images that are asked.
         progress: is told how far it is, as the stage `copies`.
     """
-    allowed = _allowed(images.inspected) if len(images) > 1 and plan.turns == "auto" else 1
+    asks = plan.turns == "auto" and len(images) > 1 and room >= len(images)
+    allowed = _allowed(images.inspected) if asks else 1
     alter = plan.altered == "auto" and 1 < len(images) <= FEW_IMAGES
     turns = 1 if plan.turns == "auto" else plan.turns
+    most = min(room, MOST_COPIES) if plan.turns == "auto" else plan.most_turned
     if allowed == 1 and not alter:
-        return CopyPlan(turns, 0 if plan.altered == "auto" else plan.altered)
+        return CopyPlan(turns, 0 if plan.altered == "auto" else plan.altered, most)
     trial = _Trial(features, runtime, images, cells, share, seed)
     steps = max(allowed, turns) + (ALTERED if alter else 0)
     with threadpool_limits(1, user_api="blas"):
@@ -107,7 +118,7 @@ def choose_copies(
             gained = trial.score(shown) <= (1 - ALTERED_GAIN) * trial.score(_angles(turns))
             altered = ALTERED if gained else 0
     progress("copies", steps, steps)
-    return CopyPlan(turns, altered)
+    return CopyPlan(turns, altered, most)
 
 
 def _choose_turns(trial: "_Trial", allowed: int) -> int:

@@ -77,7 +77,8 @@ class MemoryConfig(FrozenConfig):
         Field(
             title="Turns",
             description="At how many evenly spread angles the bank learns each image: for parts "
-            "that lie turned. auto is 1, 2, 4 or 8: what the good images themselves show to help.",
+            "that lie turned. auto is 1, 2, 4 or 8: what the good images themselves show to help; "
+            "1 where they fill the bank alone.",
         ),
     ] = "auto"
     altered: Annotated[
@@ -130,9 +131,10 @@ class Memory:
         features = features_for(config, self._backbones, images.inspected)
         cells = inspected_cells(images.inspected, features)
         wanted, share, seed = config.copy_plan, config.score_share, config.seed
-        plan = choose_copies(wanted, features, runtime, images, cells, share, seed, progress)
-        copies = plan.copies(len(images), seed)
         trainer = BankTrainer(config, cells)
+        room = trainer.most_images() - len(images)
+        plan = choose_copies(wanted, features, runtime, images, cells, share, room, seed, progress)
+        copies = plan.copies(len(images), seed)
         head, fitted = train_head(
             trainer, features, runtime, images, folds, progress, copies, apart
         )
@@ -166,6 +168,10 @@ class BankTrainer:
     def __init__(self, config: MemoryConfig, cells: Mask) -> None:
         self._config = config
         self._cells = cells
+
+    def most_images(self) -> int:
+        """Return of how many images the bank can hold its share of cells."""
+        return int(self._config.bank_size / (self._config.bank_share * int(self._cells.sum())))
 
     def bank_rows(self, images: int) -> int:
         """Return how many cells the bank of so many images holds."""
