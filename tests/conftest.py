@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Learned on one thread: the networks of tests are too small for more, and workers share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Properties are not about time: a busy machine must not fail them.
 settings.register_profile(
     "okng", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]

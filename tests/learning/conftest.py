@@ -1,19 +1,7 @@
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from okng.adapters.runtimes.onnxruntime import OnnxRuntime
 from okng.testing.images import ArrayImages, good_parts
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Learn on one thread: the networks of these tests are too small for more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
