@@ -125,6 +125,15 @@ def test_as_the_champion_was_trained(house: House) -> None:
         house.service.start("part", "d", ENGINEER)
 
 
+def test_an_ensemble_is_not_trained_as_one(house: House) -> None:
+    """Its members are, and that is said."""
+    house.jobs = []
+    house.labels = [labelled(png(np.full((16, 16, 3), 9, np.uint8)), Verdict.OK, "good")]
+    house.manifested = SimpleNamespace(version=3, detector="ensemble")
+    with pytest.raises(Conflict, match="part-3 is an ensemble"):
+        house.service.start("part", "d", ENGINEER)
+
+
 def test_what_is_refused(house: House) -> None:
     """Without the right, without labels, or with another product's dataset."""
     with pytest.raises(Conflict, match="review some first"):

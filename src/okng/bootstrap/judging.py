@@ -24,6 +24,7 @@ from okng.services.bench import Bench
 from okng.services.bench import bench as measure
 from okng.services.defects import DefectScores
 from okng.services.defects import score_defects as score_samples
+from okng.services.ensemble import DETECTOR as ENSEMBLE
 from okng.services.evaluate import evaluate as evaluate_samples
 from okng.services.inspect import Inspector
 from okng.services.parity import check_parity
@@ -228,6 +229,8 @@ def bench(
 def _backbones_of(manifest: Manifest, settings: Settings) -> bytes | None:
     """Return a model's backbones as a graph of their own; None where one is not there any more."""
     if "tile" in manifest.config:  # the whole of a large image at once would take all memory
+        return None
+    if manifest.detector == ENSEMBLE:  # its members may have any
         return None
     shelf, used = backbones(settings), {}
     for card in manifest.backbones:

@@ -15,7 +15,7 @@ from okng.detectors.frozen import Network
 from okng.detectors.gaussian import Gaussian, GaussianConfig
 from okng.detectors.head_training import Learned
 from okng.detectors.memory import Memory, MemoryConfig
-from okng.domain.arrays import Array, Mask, Scores
+from okng.domain.arrays import Mask, Scores
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
 from okng.graphs.backbone import SHIPPED, Backbones
@@ -158,7 +158,7 @@ class _Maps:
         for fitted, cells in zip(self._fitted, self._cells, strict=True):
             # Two folds leave nothing that knows neither; the whole says nearly the same.
             maps = fitted.maps if fold is None else fitted.apart.get(fold, fitted.maps)
-            scales.append(_scale(maps[:, cells]))
+            scales.append(MapScale.of(maps[:, cells]))
         return fused_maps(scales, self._cells, self._scoring)
 
     def cross_fitted(self, folds: Sequence[int], runtime: Runtime, take_map: TakeMap) -> Scores:
@@ -177,16 +177,6 @@ class _Maps:
 def _scoring(cells: Sequence[Mask], share: float) -> MapScoring:
     """Return how the fused map is scored; it has the finest of the members' grids."""
     return MapScoring(share, 0.0, max(cells, key=lambda mask: mask.size))
-
-
-def _scale(values: Array) -> MapScale:
-    """Return the median of map values of inspected cells, and how far above it the highest lie.
-
-    It is the high values that a score is made of, so their 99th percentile is the unit, and not
-    the standard deviation, which the low ones decide.
-    """
-    centre, high = np.quantile(values, [0.5, 0.99])
-    return MapScale(float(centre), float(max(high - centre, 1e-3 * abs(centre), 1e-6)))
 
 
 def _dealt(count: int, seed: int) -> list[int]:

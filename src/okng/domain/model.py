@@ -73,14 +73,28 @@ class DataCard:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """What each image got from the graph, or cross-fitted its like, that had not seen it.
+
+    All in the order of the data card's digests: `scores` are raw, None where an image was learned
+    alone; `parts` number the part that each shows. `defective` are the places of those that are
+    not good. With this an ensemble finds images that none of its members had seen.
+    """
+
+    scores: tuple[float | None, ...] = field(repr=False)
+    parts: tuple[int, ...] = field(repr=False)
+    defective: tuple[int, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a model is: everything about it but the graph's bytes.
 
     `facts` are plain figures of the training (bank size, seconds, ...) for the model card.
     `tolerance` is how far, in the units of the score, two runtimes may differ. `files` maps
     every other file of the model to its SHA-256. `classes` is there where the
-    graph has `class_scores`; `layers` and `curves` where a network was learned: what it is made of,
-    and how the learning went.
+    graph has `class_scores`, `unseen` where the training kept it; `layers` and `curves` where a
+    network was learned: what it is made of, and how the learning went.
     """
 
     product: str
@@ -103,6 +117,7 @@ class Manifest:
     classes: ClassCard | None = None
     layers: tuple[Layer, ...] = ()
     curves: tuple[LearningCurve, ...] = ()
+    unseen: Unseen | None = None
     format: int = MANIFEST_FORMAT
 
 

@@ -110,6 +110,9 @@ class GraphBuilder:
             twin.name = prefix + (node.name or str(number))
             twin.input[:] = [names[value] if value else "" for value in node.input]
             twin.output[:] = [names[value] if value else "" for value in node.output]
+            around = [_move(body, names, prefix) for body in bodies(twin)]
+            if around:
+                self._around[twin.name] = tuple(sorted(set().union(*around)))
             self._nodes.append(twin)
         return {value.name: names[value.name] for value in model.graph.output}
 
@@ -142,3 +145,33 @@ class GraphBuilder:
     def _fresh(self, stem: str) -> str:
         self._count += 1
         return f"{self._prefix}{stem}_{self._count}"
+
+
+def bodies(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """Return the graphs within a node, of loops and branches."""
+    return [
+        body
+        for attribute in node.attribute
+        for body in ([attribute.g] if attribute.HasField("g") else [*attribute.graphs])
+    ]
+
+
+def _move(body: onnx.GraphProto, names: Mapping[str, str], prefix: str) -> set[str]:
+    """Rename a body as the graph around it was renamed; return what of that graph it uses."""
+    own = [*(value.name for value in body.input), *(tensor.name for tensor in body.initializer)]
+    own += [value for node in body.node for value in node.output if value]
+    known = {**names, **{name: prefix + name for name in own}}
+    inside = {known[name] for name in own}
+    used: set[str] = set()
+    for named in (*body.input, *body.initializer, *body.output):
+        named.name = known[named.name]
+    for node in body.node:
+        node.name = prefix + node.name
+        node.input[:] = [known[value] if value else "" for value in node.input]
+        node.output[:] = [known[value] if value else "" for value in node.output]
+        used.update(node.input)
+        for inner in bodies(node):
+            used |= _move(inner, known, prefix)
+    used.update(value.name for value in body.output)
+    del body.value_info[:]
+    return used - inside - {""}

@@ -76,7 +76,9 @@ def answer(
     class_scores = graph.node("Reshape", head.mean(head.planes), graph.ints(0, classes))
     score, cells = (head.against_good if knows_good else head.among_kinds)(class_scores, classes)
     graph.output(graph.node("Reshape", score, graph.ints(-1)), "score", ("N",))
-    shown = graph.node("Reshape", head.hidden(cells), graph.ints(-1, rows, columns))
+    shown = graph.node(
+        "Reshape", lowest_where_hidden(graph, cells, inspected), graph.ints(-1, rows, columns)
+    )
     graph.output(shown, "anomaly_map", ("N", rows, columns))
     graph.output(class_scores, "class_scores", ("N", classes))
     return graph.build()
@@ -128,16 +130,6 @@ class _Head:
         cells = self._weighted(self.planes, graph.node("Sub", for_named, for_rest))
         return doubt, graph.node("Add", graph.node("Sub", cells, self.mean(cells)), doubt)
 
-    def hidden(self, cells: str) -> str:
-        """Give cells `[N, h * w]` that are not inspected the lowest value of those that are."""
-        if self.inspected.all():
-            return cells
-        graph, keep = self.graph, self.inspected.ravel().astype(np.float32)[None]
-        some = graph.node("Gather", cells, self._indices(), axis=1)
-        lowest = graph.node("ReduceMin", some, graph.ints(1))
-        kept = graph.node("Mul", cells, graph.constant(keep))
-        return graph.node("Add", kept, graph.node("Mul", lowest, graph.constant(1 - keep)))
-
     def _indices(self) -> str:
         return self.graph.constant(np.flatnonzero(self.inspected))
 
@@ -159,6 +151,17 @@ class _Head:
     def _slice(self, values: str, start: int, end: int) -> str:
         graph = self.graph
         return graph.node("Slice", values, graph.ints(start), graph.ints(end), graph.ints(1))
+
+
+def lowest_where_hidden(graph: GraphBuilder, cells: str, inspected: Mask) -> str:
+    """Give cells `[N, h * w]` that are not inspected the lowest value of those that are."""
+    if inspected.all():
+        return cells
+    keep = inspected.ravel().astype(np.float32)[None]
+    some = graph.node("Gather", cells, graph.constant(np.flatnonzero(inspected)), axis=1)
+    lowest = graph.node("ReduceMin", some, graph.ints(1))
+    kept = graph.node("Mul", cells, graph.constant(keep))
+    return graph.node("Add", kept, graph.node("Mul", lowest, graph.constant(1 - keep)))
 
 
 def _squared(graph: GraphBuilder, features: str) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from onnx import ModelProto
 
-from okng.domain.arrays import Mask
+from okng.domain.arrays import Array, Mask
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.features import Features
 from okng.graphs.heads import MapScoring, finish
@@ -21,6 +22,16 @@ class MapScale:
 
     centre: float
     spread: float
+
+    @classmethod
+    def of(cls, values: Array) -> Self:
+        """Return the median of values, and how far above it the highest lie.
+
+        It is the high values that a score is made of, so their 99th percentile is the unit, and not
+        the standard deviation, which the low ones decide.
+        """
+        centre, high = np.quantile(values, [0.5, 0.99])
+        return cls(float(centre), float(max(high - centre, 1e-3 * abs(centre), 1e-6)))
 
 
 def fused_maps(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from okng.algorithms.alteration import mild_alterations
 from okng.algorithms.calibration import deal_groups, hold_out, worst_by_group
@@ -33,8 +34,9 @@ class Fitted:
     """What was trained, and what it made of images that the scoring graph had not seen.
 
     `parts` has a raw score for each part that thresholds are set by, ascending; `scores` one for
-    each image, float64 `[n]`, NaN where an image has none. `defects` are the lowest scores of
-    defective parts, `classes` what the class scores mean, where the detector learned of them.
+    each image, float64 `[n]`, NaN where an image has none; `is_defective` is bool `[n]`, None where
+    all are good. `defects` are the lowest scores of defective parts, `classes` what the class
+    scores mean, where the detector learned of them.
     """
 
     trained: Trained
@@ -45,6 +47,7 @@ class Fitted:
     classes: ClassCard | None = None
     subject: Subject = Subject.GOOD
     note: str = ""
+    is_defective: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, trained: Trained, scores: Scores, groups: Array, evidence: Evidence) -> Self:

@@ -237,6 +237,7 @@ def _fitted(
         card,
         Subject.GOOD if known.knows_good else Subject.KIND,
         _note(known, scored),
+        defective,
     )
 
 

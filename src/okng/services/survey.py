@@ -62,10 +62,10 @@ class Survey:
         try:
             self.turns = Turns(self.prepared.sketches)
             self.identical = _numbered([facts.pixels for facts in self.facts])
-            self.near = _joined(self.prepared.groups, self.identical)
+            self.near = joined(self.prepared.groups, self.identical)
             self.turned: list[TurnedPair] = find_turned(self.turns, self.near, seed, progress)
             said = _numbered([s.group or index for index, s in enumerate(self.samples)])
-            self.parts = _joined(unite(self.near, self.turned), said)
+            self.parts = joined(unite(self.near, self.turned), said)
         except BaseException:
             self.close()
             raise
@@ -114,7 +114,7 @@ def _numbered(keys: list[bytes] | list[str | int]) -> NDArray[np.int64]:
     return np.array([first[key] for key in keys], np.int64)
 
 
-def _joined(groups: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+def joined(groups: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the finest groups that keep together what either keeps together; int64 `[n]`."""
     joined = groups.copy()
     for group in members(others):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b, sha256
+from math import isfinite
 from time import perf_counter
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from okng.domain.arrays import Array, Pixels, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset, Sample
 from okng.domain.errors import BadDataset
-from okng.domain.model import DataCard, Golden, Manifest, Model
+from okng.domain.model import DataCard, Golden, Manifest, Model, Unseen
 from okng.domain.ports import Classifier, ModelStore, Progress, Runtime, Session, silent
 from okng.domain.view import View
 from okng.services.calibrate import calibrate
@@ -89,10 +90,11 @@ def train(
         calibration = _calibration(fitted, plan)
         session = runtimes[0].load(trained.graph)
         tolerance = TOLERANCE * max(_scale(fitted), 1e-3)
-        clear = _ClearOf(calibration, tolerance)
+        clear = ClearOf(calibration, tolerance)
         golden, pictures = _golden(images, fitted.scores, session, clear, plan.max_pixels)
         held_out = fitted.scored if evidence is Evidence.HELD_OUT else []
         data = _data_card(dataset, images, groups, held_out, plan.group_pattern)
+        unseen = _unseen(fitted, images.digests, groups)
 
     def build(version: int) -> Model:
         height, width = session.run({"image": _blank(plan.view)})["anomaly_map"].shape[1:]
@@ -116,6 +118,7 @@ def train(
             classes=fitted.classes,
             layers=trained.layers,
             curves=trained.curves,
+            unseen=unseen,
         )
         return Model(manifest, trained.graph, pictures)
 
@@ -215,7 +218,7 @@ def _golden(
     images: PreparedImages,
     scores: Scores,
     session: Session,
-    clear: "_ClearOf",
+    clear: "ClearOf",
     max_pixels: int,
 ) -> tuple[tuple[Golden, ...], dict[str, bytes]]:
     """Choose images across the range of scores, with the scores that the graph gives them.
@@ -250,7 +253,7 @@ def _golden(
 
 
 @dataclass(frozen=True)
-class _ClearOf:
+class ClearOf:
     """Tells whether a score is further from both thresholds than the tolerance."""
 
     calibration: Calibration
@@ -277,6 +280,18 @@ def _data_card(
         held_out=len(held_out),
         digests=tuple(sorted(digest.hex() for digest in images.digests)),
         group_pattern=group_pattern,
+    )
+
+
+def _unseen(fitted: Fitted, digests: Sequence[bytes], groups: Array) -> Unseen:
+    """Return what each image got unseen, in the order of their digests."""
+    order = sorted(range(len(digests)), key=lambda i: digests[i])
+    scores = [float(fitted.scores[i]) for i in order]
+    bad = fitted.is_defective
+    return Unseen(
+        tuple(score if isfinite(score) else None for score in scores),
+        tuple(int(groups[i]) for i in order),
+        () if bad is None else tuple(place for place, i in enumerate(order) if bad[i]),
     )
 
 

@@ -26,6 +26,7 @@ from okng.domain.records import (
 )
 from okng.domain.verdict import Verdict
 from okng.services.datasets import LONGEST_NAME
+from okng.services.ensemble import DETECTOR as ENSEMBLE
 from okng.services.labels import LabelledImage
 
 HELD_OUT = 5
@@ -162,6 +163,11 @@ class TrainAgain:
         for job in self._jobs.page(by, product, JobState.DONE, 200).items:
             if job.model == name:
                 return job.options
+        if manifest.detector == ENSEMBLE:
+            raise Conflict(
+                f"{name} is an ensemble, whose members are trained one by one: promote one of "
+                "them, or train them on the page Products and join them again with okng ensemble"
+            )
         view = manifest.view
         if view.mask_png is not None:
             raise Conflict(

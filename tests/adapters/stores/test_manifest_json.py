@@ -16,7 +16,7 @@ from okng.adapters.stores.manifest_json import (
 )
 from okng.domain.calibration import Calibration, Method, Promise
 from okng.domain.errors import BadModel
-from okng.domain.model import BackboneCard, DataCard, Golden, Manifest
+from okng.domain.model import BackboneCard, DataCard, Golden, Manifest, Unseen
 from okng.domain.view import Box, View, parse_preparations
 from okng.testing.models import tiny_model
 
@@ -102,6 +102,7 @@ def test_digests_of_very_many_images() -> None:
         model.manifest,
         data=replace(model.manifest.data, digests=digests, images=200_000, group_pattern="(x)"),
         calibration=replace(model.manifest.calibration, good_scores=scores),
+        unseen=Unseen(scores, tuple(range(200_000)), tuple(range(0, 200_000, 2))),
     )
     assert read_manifest(manifest_bytes(manifest)) == manifest
 
@@ -130,6 +131,26 @@ def test_calibration_identity(calibration: Calibration) -> None:
     again = read_calibration(data)
     assert again == calibration
     assert calibration_bytes(again) == data
+
+
+@pytest.mark.parametrize(
+    ("unseen", "reason"),
+    [
+        (Unseen((0.5, None), (0, 1), (1,)), None),
+        (Unseen((0.5,), (0, 1)), "not as many as data.digests"),
+        (Unseen((0.5, 0.5), (0, 1), (2,)), "an image that is not there"),
+    ],
+)
+def test_unseen_scores_are_those_of_the_images(unseen: Unseen, reason: str | None) -> None:
+    """Scores and parts belong to the digests one by one; what does not fit is refused."""
+    manifest = tiny_model().manifest
+    data = replace(manifest.data, digests=("a" * 64, "b" * 64), images=2)
+    manifest = replace(manifest, data=data, unseen=unseen)
+    if reason is None:
+        assert read_manifest(manifest_bytes(manifest)) == manifest
+    else:
+        with pytest.raises(BadModel, match=reason):
+            manifest_bytes(manifest)
 
 
 def test_manifests_from_before_preparation() -> None:

@@ -12,13 +12,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from okng.domain.calibration import Calibration
 from okng.domain.errors import BadModel
-from okng.domain.model import MANIFEST_FORMAT, MOST_CLASSES, ClassCard, Manifest
+from okng.domain.model import MANIFEST_FORMAT, MOST_CLASSES, ClassCard, Manifest, Unseen
 from okng.domain.product import is_product_name
 from okng.domain.steps import amount_fault
 from okng.domain.view import PREPARATIONS, View
 
 LARGEST_JSON = 32 << 20
-"""Bytes that a manifest or a calibration may have: 200,000 images take about 20 million."""
+"""Bytes that a manifest or a calibration may have: 200,000 images take about 30 million."""
 
 LARGEST_SIDE = 1 << 14
 """Pixels that a view or a map may have along a side."""
@@ -184,6 +184,8 @@ def _manifest_fault(manifest: Manifest) -> str | None:
         return "data.digests are not in ascending order"
     if digests and len(digests) != manifest.data.images:
         return f"data.digests are {len(digests)}, but the images {manifest.data.images}"
+    if manifest.unseen is not None and (fault := _unseen_fault(manifest.unseen, len(digests))):
+        return f"unseen: {fault}"
     return _class_fault(manifest.classes) or _calibration_fault(manifest.calibration)
 
 
@@ -193,6 +195,14 @@ def _preparation_fault(view: View) -> str | None:
             return f"this version knows no step {step.name[:80]!r}"
         if fault := amount_fault(step, kind):
             return f"{step.name}: {fault}"
+    return None
+
+
+def _unseen_fault(unseen: Unseen, images: int) -> str | None:
+    if not len(unseen.scores) == len(unseen.parts) == images:
+        return "scores and parts are not as many as data.digests"
+    if any(not 0 <= place < images for place in unseen.defective):
+        return "defective names an image that is not there"
     return None
 
 

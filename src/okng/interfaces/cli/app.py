@@ -15,6 +15,7 @@ from okng.interfaces.cli import (
     calibrate,
     demo,
     doctor,
+    ensemble,
     evaluate,
     export,
     inspect,
@@ -44,6 +45,7 @@ app.command("train", cls=Command)(train.train)
 app.command("inspect", cls=Command, epilog=EPILOG)(inspect.inspect)
 app.command("evaluate", cls=Command)(evaluate.evaluate)
 app.command("calibrate", cls=Command)(calibrate.calibrate)
+app.command("ensemble", cls=Command)(ensemble.ensemble)
 app.add_typer(models.app, name="models")
 app.command("export", cls=Command)(export.export)
 app.command("bench", cls=Command)(bench.bench)

@@ -70,6 +70,7 @@ def show(reference: Reference, as_json: options.Json = False) -> None:
     record["calibration"] = wording.calibration_record(manifest.calibration)
     record["data"] = manifest.data.record()
     record["view"]["mask_png"] = bool(manifest.view.mask_png)
+    del record["unseen"]
     record["view"]["prepare"] = [str(step) for step in manifest.view.prepare]
     output.document(
         {
