@@ -5,7 +5,7 @@
 `pieces`: casting split anew for each seed so that all images of a piece are on one side; the figure
 that counts. `published`: casting as it is published, where most test images show pieces that are
 trained on. `kinds`: neu, six kinds and no good class, in five folds that keep near-duplicates
-together, with each backbone. Classes are named by the highest class score, and every threshold and
+together; `probe` with each backbone. Classes are named by the highest class score, and every threshold and
 choice comes from training images alone. Any classifier stands in `--detectors` by its name.
 Results are kept, so that a run goes on where one ended; `--fresh` forgets them, `--shown` prints
 them as they are.
@@ -14,6 +14,7 @@ them as they are.
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,15 @@ FOLDS = 5
 BACKBONES = ("efficientnet_lite0", "dinov2-small")
 NEU_SIDE = {"dinov2-small": 196}
 """Images of neu are 200 px wide: what is nearest to that and fits."""
+_LIES_ANYHOW = "flip,rotate=180,brightness=0.1"
+"""Castings are round and lie in any direction, strips of steel have no right way up."""
+SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "casting, cnn": {"augment": _LIES_ANYHOW, "epochs": 24},
+    "casting, transfer": {"augment": _LIES_ANYHOW, "frozen_epochs": 2},
+    "neu, cnn": {"augment": _LIES_ANYHOW, "epochs": 20},
+    "neu, transfer": {"epochs": 3},
+}
+"""Of what learns step by step; chosen by validation images."""
 
 
 def main() -> None:
@@ -91,8 +101,9 @@ def _published(name: str, kept: Kept) -> None:
 
 
 def _kinds(name: str, kept: Kept) -> None:
-    for backbone in BACKBONES:
-        if (key := f"kinds/{name}, {backbone}/0") not in kept:
+    for backbone in {"probe": BACKBONES, "transfer": BACKBONES[:1]}.get(name, ("",)):
+        key = f"kinds/{name}, {backbone}/0" if backbone else f"kinds/{name}/0"
+        if key not in kept:
             _add(kept, key, _folded(read_dataset(data_folder() / "neu"), name, backbone))
 
 
@@ -105,7 +116,8 @@ def _measured(dataset: Dataset, name: str, seed: int) -> dict[str, Any]:
     """Train as `okng train` does, and judge the test images."""
     settings = home()
     with Remembering(runtime(settings)) as remembering:
-        built = _built(name, {"seed": seed}, remembering, settings)
+        values = {"seed": seed, **SETTINGS.get(f"casting, {name}", {})}
+        built = _built(name, values, remembering, settings)
         plan = TrainingPlan(
             product=dataset.name,
             detector_name=name,
@@ -115,6 +127,7 @@ def _measured(dataset: Dataset, name: str, seed: int) -> dict[str, Any]:
             view=View(*built.size),
             seed=seed,
             max_pixels=settings.max_pixels,
+            is_slow=built.is_slow,
         )
         done = train(dataset, plan, [remembering], MemoryStore(), lambda *_: "")
     model = done.model
@@ -143,10 +156,12 @@ def _measured(dataset: Dataset, name: str, seed: int) -> dict[str, Any]:
 def _folded(dataset: Dataset, name: str, backbone: str) -> dict[str, Any]:
     """Name every image by a graph that learned, and chose, from the other folds alone."""
     settings = home()
+    start = perf_counter()
     samples = tuple(replace(s, split=Split.TRAIN) for s in dataset.samples)
     names = class_names(samples)
     with Remembering(runtime(settings)) as remembering:
-        built = _built(name, {"backbone": backbone}, remembering, settings)
+        values = {"backbone": backbone} if backbone else {}
+        built = _built(name, values | SETTINGS.get(f"neu, {name}", {}), remembering, settings)
         side = NEU_SIDE.get(backbone, built.size[0])
         prepare = Preparer(View(side, side))
         with PreparedImages(samples, prepare, settings.max_pixels, silent) as images:
@@ -163,6 +178,7 @@ def _folded(dataset: Dataset, name: str, backbone: str) -> dict[str, Any]:
         "names": list(names),
         "confusion": confusion.tolist(),
         "figures": _figures(confusion),
+        "seconds": perf_counter() - start,
     }
 
 
@@ -178,7 +194,7 @@ def _class_scores(
     """Return class scores `[n, K]`, each by a graph that knows nothing of its fold."""
     detector = built.detector
     assert isinstance(detector, Classifier)
-    if detector.cross_fits:
+    if detector.cross_fits and not built.is_slow:
         truth = Truth(names, labels.tolist(), parts.tolist())
         trained = detector.train_labelled(images, truth, folds.tolist(), silent)
         assert trained.class_scores is not None

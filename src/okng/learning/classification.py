@@ -100,7 +100,8 @@ class Classifying:
         """
         self._images, self._truth, self.seen, self._config = images, truth, seen, config
         self._device = device_of(config)
-        self.network = network.to(self._device)
+        # Channels last is how processors convolve fastest; numbers are the same.
+        self.network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.groups = groups or ((network, 1.0),)
         self._before = before
         self.learned, self._held = parted_split(truth, config.validation_share, config.seed)
@@ -166,7 +167,7 @@ class Classifying:
 
     def _class_scores(self, x: Tensor) -> Tensor:
         with mixed_precision(self._config, self._device):
-            planes = self.network(x)
+            planes = self.network(x.contiguous(memory_format=torch.channels_last))
         scores: Tensor = (planes.float() * self._share).sum((2, 3))
         return scores
 

@@ -39,6 +39,9 @@ class CnnConfig(ClassificationConfig):
     side_px: ClassVar[int] = 128
     """Of the graph's input, unless somebody says otherwise."""
 
+    learning_rate: Annotated[
+        float, Field(title="Learning rate", description="Of the first steps.", gt=0, le=10)
+    ] = 3e-3
     depth: Annotated[
         int,
         Field(

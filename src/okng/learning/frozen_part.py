@@ -21,6 +21,7 @@ class FrozenPart:
 
     def __init__(self, layers: nn.Module, file: IO[bytes], device: torch.device) -> None:
         self.layers = layers.to(device).eval().requires_grad_(False)
+        self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._file, self._device = file, device
         self._places: dict[int, int] = {}
         self._shape: tuple[int, ...] = ()
@@ -28,7 +29,7 @@ class FrozenPart:
     def __call__(self, x: Tensor) -> Tensor:
         """Return what is given for pictures, `[N, C, h, w]`."""
         with torch.no_grad():
-            found: Tensor = self.layers(x)
+            found: Tensor = self.layers(x.contiguous(memory_format=torch.channels_last))
         return found.float()
 
     def remembered(self, rows: Sequence[int], picture: Callable[[int], Tensor]) -> Tensor:
