@@ -5,9 +5,9 @@
 `pieces`: casting split anew for each seed so that all images of a piece are on one side; the figure
 that counts. `published`: casting as it is published, where most test images show pieces that are
 trained on. `kinds`: neu, six kinds and no good class, in five folds that keep near-duplicates
-together; `probe` with each backbone. Classes are named by the highest class score, and every threshold and
-choice comes from training images alone. Any classifier stands in `--detectors` by its name.
-Results are kept, so that a run goes on where one ended; `--fresh` forgets them, `--shown` prints
+together; `probe` with each backbone. Classes are named by the highest class score, and every
+threshold and choice comes from training images alone. Any classifier stands in `--detectors` by its
+name, as in `--detectors probe cnn transfer`. Results are kept, so that a run goes on where one ended; `--fresh` forgets them, `--shown` prints
 them as they are.
 """
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from okng.domain.learning import Layer
+from okng.learning.to_onnx import Affine, Crop
 
 
 class Part(nn.Sequential):
@@ -76,6 +77,9 @@ _NAMES: Mapping[type[nn.Module], str | Callable[[Any], str]] = {
     nn.MaxPool2d: lambda layer: f"max pool {layer.kernel_size} x {layer.kernel_size}",
     nn.AvgPool2d: lambda layer: f"average pool {layer.kernel_size} x {layer.kernel_size}",
     nn.Dropout2d: lambda layer: f"dropout {layer.p:g}",
+    nn.ReflectionPad2d: "border, reflected",
+    Affine: "brightness scaled",
+    Crop: "border cut off",
     Part: lambda layer: layer.title,
 }
 
