@@ -7,8 +7,8 @@ that counts. `published`: casting as it is published, where most test images sho
 trained on. `kinds`: neu, six kinds and no good class, in five folds that keep near-duplicates
 together; `probe` with each backbone. Classes are named by the highest class score, and every
 threshold and choice comes from training images alone. Any classifier stands in `--detectors` by its
-name, as in `--detectors probe cnn transfer`. Results are kept, so that a run goes on where one ended; `--fresh` forgets them, `--shown` prints
-them as they are.
+name, as in `--detectors probe cnn transfer`. Results are kept, so that a run goes on where one
+ended; `--fresh` forgets them, `--shown` prints them as they are.
 """
 
 import argparse
