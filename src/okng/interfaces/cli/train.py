@@ -181,9 +181,7 @@ def train(
     with output.progress() as progress:
         training = train_dataset(dataset, product, wanted, process, progress)
         curves = draw_curves(training.model, process)
-    say_training(output, training)
-    if curves is not None:
-        output.card([("Curves", str(curves))])
+    say_training(output, training, curves)
     output.next_commands(_next(folder, dataset, training, bool(seen)))
     document: dict[str, Any] = {"dataset": wording.dataset_record(dataset), "first_look": seen}
     document |= training_record(training)
@@ -237,8 +235,8 @@ def _missing(backbone: str | None) -> str:
     return f"needs okng backbone pull {backbone}" if backbone else ""
 
 
-def say_training(output: Output, training: "Training") -> None:
-    """Say what a training came to."""
+def say_training(output: Output, training: "Training", curves: Path | None = None) -> None:
+    """Say what a training came to; `curves` is a picture of how the learning went."""
     model = training.model
     data = model.manifest.data
     output.line(f"{model.name} is ready after {training.seconds:.1f} s", style="bold green")
@@ -256,6 +254,7 @@ def say_training(output: Output, training: "Training") -> None:
                     for found in training.parity
                 ],
             ),
+            *([] if curves is None else [("Curves", str(curves))]),
         ]
     )
     for said in training.notes:
