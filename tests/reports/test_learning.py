@@ -34,6 +34,14 @@ def test_accuracy_stands_beside_the_loss() -> None:
     assert drawn.count("validation images") == 1
 
 
+def test_epochs_are_whole() -> None:
+    """Between two epochs there is nothing, so no tick stands there."""
+    curves = [LearningCurve("loss", ((1.0, 10.0), (2.0, 30.0), (3.0, 20.0)))]
+    drawn = list(ElementTree.fromstring(learning_chart(curves)).itertext())
+    assert {"1", "2", "3"} <= set(drawn)
+    assert not [text for text in drawn if text.startswith(("1.", "2."))]
+
+
 def test_the_network_stands_in_the_models_page() -> None:
     """Layers are listed with what they give, hold and cost, and their sums."""
     model = tiny_model()

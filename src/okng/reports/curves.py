@@ -30,13 +30,20 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis with its label; `low` and `high` hold at least what is given, and all points."""
+    """An axis with its label; `low` and `high` hold at least what is given, and all points.
+
+    `whole`: ticks stand at whole numbers alone."""
 
     label: str
     is_log: bool = False
     percent: bool = False
     low: float | None = None
     high: float | None = None
+    whole: bool = False
+
+    def ticks(self, scale: Scale, about: int) -> list[float]:
+        """Return round numbers; whole ones alone, where parts mean nothing."""
+        return [tick for tick in scale.ticks(about) if not self.whole or tick == round(tick)]
 
     def scale(self, values: Sequence[float], start: float, end: float) -> Scale:
         """Return where values lie between two places, in pixels."""
@@ -106,10 +113,10 @@ def _panel(panel: Panel, left: float, top: float) -> list[str]:
     x = panel.x.scale(across, first, last)
     y = panel.y.scale([value for _, value in points], bottom, top + _TOP)
     parts = [text(first, top + 20, escape(panel.title), "start", "key")]
-    for tick in _few(y.ticks(4)):
+    for tick in _few(panel.y.ticks(y, 4)):
         parts.append(f'<path class="grid" d="M{first:.1f} {y.at(tick):.1f}H{last:.1f}"/>')
         parts.append(text(first - 6, y.at(tick) + 4, panel.y.words(tick), "end"))
-    for tick in _few(x.ticks(5)):
+    for tick in _few(panel.x.ticks(x, 5)):
         parts.append(f'<path class="grid" d="M{x.at(tick):.1f} {bottom:.1f}v4"/>')
         parts.append(text(x.at(tick), bottom + 17, panel.x.words(tick), "middle"))
     parts.append(f'<path class="axis" d="M{first:.1f} {bottom:.1f}H{last:.1f}"/>')

@@ -54,7 +54,7 @@ def _panels(curves: Sequence[LearningCurve]) -> list[Panel]:
         ]
         is_share = title.endswith("accuracy")
         y = Axis("", percent=True, high=1.0) if is_share else Axis("", low=0.0)
-        panels.append(Panel(title, Axis("epoch"), y, drawn))
+        panels.append(Panel(title, Axis("epoch", whole=True), y, drawn))
     return panels
 
 

@@ -64,11 +64,11 @@ class _Pen:
 
     def _axes(self, panel: Panel, x: Scale, y: Scale, edges: tuple[int, int, int]) -> None:
         first, last, bottom = edges
-        for tick in y.ticks(4):
+        for tick in panel.y.ticks(y, 4):
             at = y.at(tick)
             self._draw.line([(first, at), (last, at)], _LINE, _SCALE)
             self._say(first - 6 * _SCALE, at, panel.y.words(tick), "rm")
-        for tick in x.ticks(5):
+        for tick in panel.x.ticks(x, 5):
             self._say(x.at(tick), bottom + 6 * _SCALE, panel.x.words(tick), "mt")
         self._draw.line([(first, bottom), (last, bottom)], _SOFT, _SCALE)
         self._say(last, bottom + 22 * _SCALE, panel.x.label, "rt")
