@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 
-from okng.domain.arrays import Array, Pixels
+from okng.domain.arrays import Pixels
 from okng.domain.steps import Step
 
 _TILES = (8, 8)
@@ -30,7 +30,7 @@ def prepared(pixels: Pixels, steps: Sequence[Step]) -> Pixels:
 
 def _grey(pixels: Pixels, _amount: float) -> Pixels:
     """Give all channels the luma of ITU-R BT.601."""
-    return np.repeat(_luma(pixels)[..., None], 3, axis=2)
+    return np.asarray(cv2.cvtColor(_luma(pixels), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _clahe(pixels: Pixels, limit: float) -> Pixels:
@@ -40,7 +40,8 @@ def _clahe(pixels: Pixels, limit: float) -> Pixels:
     """
     luma = _luma(pixels)
     lit = np.asarray(cv2.createCLAHE(limit, _TILES).apply(luma))
-    return _clipped(pixels.astype(np.int16) + (lit.astype(np.int16) - luma)[..., None])
+    off = np.subtract(lit, luma, dtype=np.int16)
+    return np.asarray(cv2.add(pixels, cv2.merge([off] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
 def _denoise(pixels: Pixels, levels: float) -> Pixels:
@@ -63,7 +64,7 @@ def _illumination(pixels: Pixels, share: float) -> Pixels:
     light = cv2.resize(np.asarray(blurred), (width, height), interpolation=cv2.INTER_LINEAR)
     mean = np.float32(max(float(np.mean(light)), 1.0))
     gain = mean / np.maximum(light, _DARKEST * mean)
-    return _clipped(np.rint(pixels * gain[..., None]))
+    return np.asarray(cv2.multiply(pixels, cv2.merge([gain] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
 _PREPARE: Mapping[str, Callable[[Pixels, float], Pixels]] = {
@@ -77,8 +78,3 @@ _PREPARE: Mapping[str, Callable[[Pixels, float], Pixels]] = {
 def _luma(pixels: Pixels) -> Pixels:
     """Return uint8 `[H, W]`; grey pixels keep their level."""
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-def _clipped(values: Array) -> Pixels:
-    clipped: Pixels = np.clip(values, 0, 255).astype(np.uint8)
-    return clipped
