@@ -189,7 +189,7 @@ def test_fresh_images_that_a_member_knows_are_refused(runtime: Runtime, tmp_path
                 model(1, 1.0, seen=range(0, COUNT, 2)),
                 model(2, 3.0, seen=range(1, COUNT, 2)),
             ],
-            "have 0 good ones of those in common, at least 5 are needed",
+            "have 0 good ones of those in common; at least 5 must be",
         ),
     ],
     ids=["one", "twice", "preparation", "masks", "older", "nothing in common"],
@@ -250,6 +250,19 @@ def test_members_that_name_classes(labelled: Dataset, runtime: Runtime) -> None:
     odds = np.mean([one.score / t for one, t in zip(said[:2], hot, strict=True) if one.score])
     assert said[2].score == pytest.approx(odds, abs=1e-3)
     assert softmax(np.array([manifest.golden[0].class_scores])).sum() == pytest.approx(1)
+
+
+def test_few_parts_are_enough_where_scores_are_probable(
+    labelled: Dataset, runtime: Runtime
+) -> None:
+    """Log-odds need no scale from good parts, so as few calibrate an ensemble as a member; how few
+    is said."""
+    members = [
+        probe(labelled, runtime, i, CalibrationPlan.SPLIT, l2=l2) for i, l2 in ((1, 0.01), (2, 1.0))
+    ]
+    calibration = join(members, runtime).model.manifest.calibration
+    assert len(calibration.good_scores) == len(members[0].manifest.calibration.good_scores) == 4
+    assert calibration.promises[0].n == 4
 
 
 def test_members_that_know_kinds_alone(labelled: Dataset, runtime: Runtime) -> None:

@@ -31,7 +31,7 @@ from okng.services.ensemble_members import (
 from okng.services.parity import check_parity
 from okng.services.prepare import PreparedImages, Refused
 from okng.services.train import GOLDEN_BYTES, ClearOf, Report, Training
-from okng.services.unseen import KnownImages
+from okng.services.unseen import FEWEST_PARTS, KnownImages
 from okng.version import __version__
 
 DETECTOR = "ensemble"
@@ -165,7 +165,7 @@ def _by_unseen(
     The graphs of a cross-fitting scored them, and where distances were brought to one scale these
     images have a share in it, so what is promised is approximate in any case.
     """
-    shared = known.unseen(members)
+    shared = known.unseen(members, FEWEST_PARTS if probable is None else 1)
     scores, good = shared.means(probable, plan.seed), shared.is_good
     # Only log-odds say of themselves from where on a part is more probably defective.
     bad = ~good if probable is not None else np.zeros_like(good)

@@ -15,7 +15,7 @@ from okng.graphs.fusion import MapScale
 from okng.services.survey import joined
 
 FEWEST_PARTS = 5
-"""Good ones that no member had seen: fewer say nothing of how members compare."""
+"""Good ones that no member had seen, where they give the scale: fewer say nothing of that."""
 _FOLDS = 5
 _ELSE = "; or name a folder of good images that none of them knows (--calibrate-on FOLDER)"
 
@@ -52,8 +52,12 @@ class KnownImages:
             parts = joined(parts, own)
         return cls(tuple(every), scores, parts, is_good)
 
-    def unseen(self, members: Sequence[Model]) -> Self:
+    def unseen(self, members: Sequence[Model], least: int = FEWEST_PARTS) -> Self:
         """Return those alone that every member scored before it learned them, if it did.
+
+        Args:
+            members: whose images these are.
+            least: good parts that must be among them.
 
         Raises:
             BadSetting: a member did not keep its scores, or too few good parts are left.
@@ -66,11 +70,11 @@ class KnownImages:
                 )
         chosen = np.flatnonzero(np.isfinite(self.scores).all(axis=0))
         count = len(np.unique(self.parts[chosen][self.is_good[chosen]]))
-        if count < FEWEST_PARTS:
+        if count < least:
             names = " and ".join(member.name for member in members)
             raise BadSetting(
                 f"thresholds stand on parts that no member has learned, and {names} have {count} "
-                f"good ones of those in common, at least {FEWEST_PARTS} are needed: train all on "
+                f"good ones of those in common; at least {least} must be: train all on "
                 f"the same images, with the same --calibration and --seed{_ELSE}"
             )
         digests = tuple(self.digests[i] for i in chosen)
