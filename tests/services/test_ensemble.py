@@ -8,7 +8,7 @@ import pytest
 
 from okng.adapters.datasets import read_dataset
 from okng.adapters.runtimes.openvino import OpenVino
-from okng.algorithms.logistic import softmax
+from okng.algorithms.logistic import log_loss, softmax
 from okng.algorithms.view import mask_png_from
 from okng.detectors.probe import Probe
 from okng.domain.calibration import Evidence, Subject
@@ -250,6 +250,28 @@ def test_members_that_name_classes(labelled: Dataset, runtime: Runtime) -> None:
     odds = np.mean([one.score / t for one, t in zip(said[:2], hot, strict=True) if one.score])
     assert said[2].score == pytest.approx(odds, abs=1e-3)
     assert softmax(np.array([manifest.golden[0].class_scores])).sum() == pytest.approx(1)
+
+
+def test_two_classes_are_tempered_together(labelled: Dataset, runtime: Runtime) -> None:
+    """The mean of members that are each as sure as they are right is not: of two classes, what
+    they made of images before these were learned says how sure it may be."""
+    one_kind = [
+        replace(s, label=s.label if s.is_good else "bad") for s in labelled.samples if s.label
+    ]
+    two = replace(labelled, samples=tuple(one_kind))
+    members = [probe(two, runtime, 1, l2=0.01), probe(two, runtime, 2, l2=1.0)]
+    manifest = join(members, runtime).model.manifest
+    assert manifest.classes is not None
+    assert manifest.unseen is not None
+    scores = np.array(manifest.unseen.scores, float)
+    labels = np.zeros(len(scores), np.int64)
+    labels[list(manifest.unseen.defective)] = 1
+    odds = np.stack([0 * scores, scores], axis=1)
+    hot = manifest.classes.temperature
+    assert hot != 1
+    assert manifest.classes.validated == len(scores)
+    losses = [log_loss(odds / t, labels) for t in (hot, 4 * hot)]
+    assert losses[0] < losses[1]
 
 
 def test_few_parts_are_enough_where_scores_are_probable(

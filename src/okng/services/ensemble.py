@@ -9,13 +9,14 @@ from time import perf_counter
 import numpy as np
 
 from okng.algorithms.calibration import best_by_group, worst_by_group
+from okng.algorithms.class_scores import fit_temperature
 from okng.algorithms.fingerprint import fingerprint
 from okng.algorithms.pixels import MAX_PIXELS, decode
 from okng.algorithms.view import Preparer
 from okng.detectors.frozen import Grid, inspected_cells
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.counting import counted
-from okng.domain.dataset import Sample
+from okng.domain.dataset import GOOD, Sample
 from okng.domain.errors import BadDataset, BadSetting
 from okng.domain.model import ClassCard, DataCard, Golden, Manifest, Model, Unseen
 from okng.domain.ports import ModelStore, Progress, Runtime, Session, silent
@@ -55,11 +56,16 @@ class EnsemblePlan:
 
 @dataclass(frozen=True)
 class _Calibrated:
-    """What the thresholds came to, and on which images."""
+    """What the thresholds came to, and on which images; `temperature` of two classes, where found.
+
+    `validated` is how many images it was found on.
+    """
 
     calibration: Calibration
     data: DataCard
     unseen: Unseen | None = None
+    temperature: float = 1.0
+    validated: int = 0
     refused: tuple[Refused, ...] = ()
 
 
@@ -117,7 +123,7 @@ def ensemble(
             tolerance=tolerance,
             trained_on=runtimes[0].label,
             facts=_facts(members, scales),
-            classes=_class_card(members),
+            classes=_class_card(members, found),
             unseen=found.unseen,
         )
         return Model(manifest, graph, pictures)
@@ -188,7 +194,13 @@ def _by_unseen(
         tuple(known.parts.tolist()),
         tuple(np.flatnonzero(~known.is_good).tolist()),
     )
-    return _Calibrated(replace(calibration, note=note), data, unseen)
+    calibrated = _Calibrated(replace(calibration, note=note), data, unseen)
+    names = shared_classes(members)
+    if names is None or len(names) > 2 or GOOD not in names:
+        return calibrated  # scores alone do not say what class scores were
+    odds = np.stack([np.zeros_like(scores), scores], axis=1)
+    temperature = fit_temperature(odds, (~good).astype(np.int64))
+    return replace(calibrated, temperature=temperature, validated=len(scores))
 
 
 def _by_fresh(
@@ -257,13 +269,14 @@ def _data(members: Sequence[Model], digests: tuple[str, ...], parts: int, held: 
     )
 
 
-def _class_card(members: Sequence[Model]) -> ClassCard | None:
+def _class_card(members: Sequence[Model], found: _Calibrated) -> ClassCard | None:
     """Return what the graph's class scores mean: logarithms of tempered probabilities."""
     if (names := shared_classes(members)) is None:
         return None
     cards = [m.manifest.classes for m in members if m.manifest.classes is not None]
     most = tuple(max(counts) for counts in zip(*(card.images for card in cards), strict=True))
-    return ClassCard(names, most, 1.0, min(card.validated for card in cards))
+    validated = found.validated or min(card.validated for card in cards)
+    return ClassCard(names, most, found.temperature, validated)
 
 
 def _facts(members: Sequence[Model], scales: Sequence[MapScale]) -> dict[str, float | int | str]:
