@@ -90,6 +90,26 @@ def _drawn(page: Any) -> None:
     drag((-0.85, -0.9), (0.85, 0.9))
 
 
+def _detector_chosen(page: Any, name: str = "cnn") -> None:
+    _to_train(page)
+    page.get_by_text("More options").click()
+    page.locator("#detector").select_option(name)
+    page.locator("#setting-epochs").wait_for(timeout=120_000)
+    page.locator("#detector").scroll_into_view_if_needed()
+
+
+def _learning(page: Any) -> None:
+    """Watch a training for some epochs, and cancel what was watched before."""
+    for job in page.request.get("/api/v1/jobs?product=flange&state=running").json()["items"]:
+        token = page.evaluate("() => JSON.parse(document.body.getAttribute('hx-headers') || '{}')")
+        page.request.post(f"/api/v1/jobs/{job['id']}/cancel", headers=token)
+    _detector_chosen(page, "autoencoder")
+    page.locator("#setting-epochs").fill("300")
+    page.locator("#setting-steps").fill("4")
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("after epoch 12").wait_for(timeout=300_000)
+
+
 def _line_moved(page: Any) -> None:
     page.locator(".uplot").wait_for()
     score = page.get_by_role("button", name="Score the labelled images")
@@ -202,6 +222,8 @@ PAGES: dict[str, tuple[str, Callable[[Any], None] | None]] = {
     "product": ("/products/product", None),
     "train": ("/products/product", _to_train),
     "train-drawn": ("/products/product", _drawn),
+    "train-detector": ("/products/product", _detector_chosen),
+    "training": ("/products/product", _learning),
     "sensitivity": ("/sensitivity", _line_moved),
     "dataset": ("/products/product", _checked),
     "model": ("/products/model", _reported),

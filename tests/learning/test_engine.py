@@ -200,7 +200,10 @@ class Listener:
     def __call__(self, stage: str, done: int, total: int) -> None:
         self.steps.append(done)
 
-    def learned(self, epoch: int, epochs: int, figures: Sequence[tuple[str, float]]) -> None:
+    def learned(
+        self, stage: str, epoch: int, epochs: int, figures: Sequence[tuple[str, float]]
+    ) -> None:
+        assert stage == "learn"
         self.heard.append((epoch, epochs, [name for name, _ in figures]))
 
 

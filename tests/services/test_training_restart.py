@@ -19,6 +19,7 @@ from okng.adapters.stores.sql.job_queue import SqlJobQueue
 from okng.adapters.stores.sql.jobs import SqlJobLogs, SqlJobs
 from okng.adapters.stores.sql.products import SqlProducts
 from okng.domain.records import DatasetRecord, Job, JobState, ProductRecord
+from okng.services.training_curves import TrainingCurves
 from okng.services.training_runner import TrainingRunner
 from okng.testing.images import write_folder
 
@@ -68,6 +69,7 @@ def open_runner(home: Path) -> tuple[Database, TrainingRunner]:
         now,
         lambda product: None,
         lambda dataset: (Path(dataset.folder), Path(dataset.folder)),
+        TrainingCurves(),
     )
     return database, runner
 

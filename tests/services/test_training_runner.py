@@ -18,9 +18,11 @@ from okng.domain.errors import (
     TrainingFailed,
     Unavailable,
 )
+from okng.domain.learning import LearningCurve
 from okng.domain.people import AuditEntry, Principal, Role
 from okng.domain.record_ports import LogLine
 from okng.domain.records import DatasetRecord, Job, JobState, Page
+from okng.services.training_curves import TrainingCurves
 from okng.services.training_jobs import TrainingJobs
 from okng.services.training_runner import MOST_ATTEMPTS, TrainingRunner
 
@@ -156,6 +158,7 @@ class House:
                 product, product, "first", str(folder), "flat", {}, NOW, "eva"
             )
         numbers = count(1)
+        self.curves = TrainingCurves()
         self.runner = self.new_runner()
         self.service = TrainingJobs(
             self.jobs,
@@ -167,6 +170,7 @@ class House:
             lambda: NOW,
             lambda: self.runner.wake(),
             lambda product, by: self.kept.append(product),
+            self.curves,
         )
 
     def new_runner(self) -> TrainingRunner:
@@ -180,6 +184,7 @@ class House:
             lambda: NOW,
             self.trained.append,
             lambda dataset: (Path(dataset.folder), Path(dataset.folder)),
+            self.curves,
         )
 
     def ended(self, job: Job) -> Job:
@@ -218,6 +223,7 @@ def test_a_training_from_start_to_end(open_house: Callable[..., House], tmp_path
     def play(listener: TrainingListener) -> str | None:
         listener.log("Reading images")
         listener.progress("read", 3, 9)
+        listener.learned("learn", 1, {"loss": 0.5})
         assert listener.is_wanted()
         return "cap-1"
 
@@ -229,6 +235,9 @@ def test_a_training_from_start_to_end(open_house: Callable[..., House], tmp_path
     assert (ended.state, ended.model, ended.attempts) == (JobState.DONE, "cap-1", 1)
     assert (ended.stage, ended.done, ended.total) == ("read", 3, 9)
     assert [line.text for line in house.service.log(job.id, ENGINEER)] == ["Reading images"]
+    assert house.service.curves(job.id, ENGINEER) == {
+        "learn": (LearningCurve("loss", ((1.0, 0.5),)),)
+    }
     task = house.compute.tasks[0]
     assert (task.folder, task.within, task.job.options["seed"]) == (tmp_path, tmp_path, 3)
     assert task.job.options["detector"] == "memory"

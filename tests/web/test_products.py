@@ -87,6 +87,37 @@ def test_from_a_zip_to_a_verdict(visit, site, archive, check_axe):
     page.wait_for_url(f"**/inspect?product={name}")
 
 
+def test_a_detector_is_set_and_watched_while_it_learns(visit, site, parts, check_axe):
+    """Its settings are a form made of its Config; what it learns is drawn epoch by epoch."""
+    name = f"cap-{uuid4().hex[:6]}x"
+    site.service.products.create(name, "", ADMIN)
+    folder = site.images.parent / "parts" / name
+    shutil.copytree(parts, folder)
+    dataset = site.service.datasets.register(name, "cap", str(folder), ADMIN)
+    page = visit(Role.ENGINEER, f"/products/train?dataset={dataset.id}")
+    page.get_by_text("More options").click()
+    page.locator("#detector").select_option("autoencoder")
+    page.get_by_label("Epochs", exact=True).wait_for(timeout=60_000)
+    check_axe(page)
+    page.get_by_label("Epochs", exact=True).fill("400")
+    page.get_by_text("It learns from 8 good images").wait_for()
+    page.get_by_label("Fewest steps").fill("1")
+    page.get_by_label("Loss", exact=True).select_option("ssim")
+    page.get_by_label("Size that the model sees").select_option("224")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/products/product*")
+    (job,) = site.service.jobs.page(ADMIN, name).items
+    assert job.options["detector"] == "autoencoder"
+    assert job.options["config"] == {"epochs": 400, "steps": 1, "loss": "ssim"}
+    page.locator(".curves canvas").wait_for(timeout=60_000)
+    said = page.locator(".training").get_by_text("after epoch").inner_text()
+    assert said.startswith("Learning, after epoch")
+    assert "validation loss" in said
+    check_axe(page)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("cancelled").wait_for(timeout=30_000)
+
+
 def test_promote_and_roll_back(visit, site, twice):
     """The champion inspects; what was promoted wrongly is taken back."""
     name, _ = twice

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
+from okng.adapters.compute.detector_process import DetectorProcess
 from okng.adapters.stores.durable_files import writing
 from okng.adapters.stores.file_lock import locked_if_free
 from okng.adapters.stores.model_folder import FolderModelStore
@@ -28,6 +29,7 @@ from okng.bootstrap.service_ground import (
 )
 from okng.bootstrap.service_parts import (
     build_checkups,
+    build_detector_process,
     build_evaluations,
     build_retention,
     build_runner,
@@ -69,6 +71,7 @@ from okng.services.stories import Stories
 from okng.services.tier_times import TierTimes
 from okng.services.tokens import Tokens
 from okng.services.train_again import TrainAgain
+from okng.services.training_curves import TrainingCurves
 from okng.services.training_jobs import TrainingJobs
 from okng.services.training_runner import TrainingRunner
 from okng.services.uploads import Uploads
@@ -118,6 +121,7 @@ class Service:
     jobs: TrainingJobs
     train_again: TrainAgain
     tier_times: TierTimes
+    detectors: DetectorProcess
     people: People
     sign_in: SignIn
     tokens: Tokens
@@ -217,9 +221,10 @@ def _assemble(
     on = lay_ground(settings, database, hashing, held)
     registry, audit, people, session = on.registry, on.audit, on.people, database.session
     datasets = on.intake.datasets
-    runner = build_runner(settings, database, audit, datasets, on.changed)
+    curves = TrainingCurves()
+    runner = build_runner(settings, database, audit, datasets, on.changed, curves)
     models, live = build_models(on), build_live(on)
-    jobs = build_jobs(on, runner, models)
+    jobs = build_jobs(on, runner, models, curves)
     search = InspectionSearch(on.inspections, on.pages, on.contents, audit)
     scored = build_sample_scores(settings, database, audit, datasets, registry)
     labels = Labels(on.pages, on.reviews, on.contents, audit)
@@ -254,6 +259,7 @@ def _assemble(
         jobs=jobs,
         train_again=TrainAgain(labels, datasets, jobs, registry, search, write, new_id, utc_now),
         tier_times=build_tier_times(settings),
+        detectors=build_detector_process(settings),
         people=people.people,
         sign_in=people.sign_in,
         tokens=people.tokens,

@@ -35,6 +35,7 @@ from okng.services.inspections import InspectAndKeep, Keep
 from okng.services.live import Live
 from okng.services.models import Models
 from okng.services.products import Products
+from okng.services.training_curves import TrainingCurves
 from okng.services.training_jobs import TrainingJobs
 from okng.services.training_runner import TrainingRunner
 from okng.settings import Settings
@@ -101,7 +102,9 @@ def build_models(on: Ground) -> Models:
     )
 
 
-def build_jobs(on: Ground, runner: TrainingRunner, models: Models) -> TrainingJobs:
+def build_jobs(
+    on: Ground, runner: TrainingRunner, models: Models, curves: TrainingCurves
+) -> TrainingJobs:
     database = on.database
     return TrainingJobs(
         Jobs(database),
@@ -113,6 +116,7 @@ def build_jobs(on: Ground, runner: TrainingRunner, models: Models) -> TrainingJo
         utc_now,
         runner.wake,
         models.keep_champion,
+        curves,
     )
 
 

@@ -1,10 +1,13 @@
 """The larger parts of the service, each built of its adapters."""
 
+import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from okng.adapters.compute.detector_process import DetectorProcess
 from okng.adapters.compute.training_process import TrainingProcess
 from okng.adapters.datasets import read_dataset
 from okng.adapters.datasets.containment import is_below
@@ -50,6 +53,7 @@ from okng.services.products import Products
 from okng.services.retention import Retention
 from okng.services.sample_scores import PARTS, Judging, SampleScores
 from okng.services.tier_times import TierTimes
+from okng.services.training_curves import TrainingCurves
 from okng.services.training_runner import TrainingRunner
 from okng.services.uploads import UploadLimits, Uploads
 from okng.settings import Settings
@@ -208,12 +212,18 @@ def build_tier_times(settings: Settings) -> TierTimes:
     return TierTimes(measure)
 
 
+def build_detector_process(settings: Settings) -> DetectorProcess:
+    own = {"OKNG_HOME": str(settings.home), "OKNG_PLUGINS": json.dumps(settings.plugins)}
+    return DetectorProcess(os.environ | own)
+
+
 def build_runner(
     settings: Settings,
     database: Database,
     audit: SqlAuditLog,
     datasets: Datasets,
     changed: Callable[[str], None],
+    curves: TrainingCurves,
 ) -> TrainingRunner:
     told = settings.model_dump(mode="json", include=_TRAINING_SETTINGS)
     return TrainingRunner(
@@ -226,6 +236,7 @@ def build_runner(
         utc_now,
         changed,
         datasets.place,
+        curves,
     )
 
 

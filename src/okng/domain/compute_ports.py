@@ -1,5 +1,6 @@
 """What a training job needs of whatever computes it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,10 @@ class TrainingListener(Protocol):
     """Hears how a training goes."""
 
     def progress(self, stage: str, done: int, total: int) -> None: ...
+
+    def learned(self, stage: str, epoch: int, figures: Mapping[str, float]) -> None:
+        """Be told an epoch's figures by name."""
+        ...
 
     def log(self, line: str) -> None: ...
 

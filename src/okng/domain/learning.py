@@ -35,8 +35,13 @@ class Interrupted(KeyboardInterrupt):
 class Watching(Protocol):
     """A progress that also wants to hear how well the learning goes."""
 
-    def learned(self, epoch: int, epochs: int, figures: Sequence[tuple[str, float]]) -> None:
-        """Be told an epoch's figures by name, the losses first."""
+    def learned(
+        self, stage: str, epoch: int, epochs: int, figures: Sequence[tuple[str, float]]
+    ) -> None:
+        """Be told an epoch's figures by name, the losses first.
+
+        A training that goes on tells the epochs again that an earlier one did.
+        """
         ...
 
 

@@ -164,11 +164,18 @@ class _Run:
         self._network.load_state_dict(dict(before.network))
         restore_optimizer(self._optimizer, before.optimizer)
         self._state = before
+        for epoch, figures in enumerate(before.figures, 1):
+            self._tell(epoch, figures)
         if not before.ended:
             self._notes.append(
                 f"went on after epoch {before.epoch} of {self._config.epochs}, where an earlier "
                 "training was interrupted"
             )
+
+    def _tell(self, epoch: int, figures: Mapping[str, float]) -> None:
+        if isinstance(self._progress, Watching):
+            told = list(figures.items())
+            self._progress.learned(self._stage, epoch, self._config.epochs, told)
 
     def _epoch(self, epoch: int) -> Progressed:
         """Do one epoch; return the state at its end."""
@@ -226,8 +233,7 @@ class _Run:
                 f"stopped after epoch {done} of {self._config.epochs}: nothing had got better "
                 f"since epoch {best_epoch}, whose weights are taken"
             )
-        if isinstance(self._progress, Watching):
-            self._progress.learned(done, self._config.epochs, list(figures.items()))
+        self._tell(done, figures)
         return Progressed(
             epoch=done,
             figures=rows,

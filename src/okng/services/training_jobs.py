@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Protocol
 
 from okng.domain.errors import BadRequest, NotFound
+from okng.domain.learning import LearningCurve
 from okng.domain.people import Principal, Right
 from okng.domain.people_ports import AuditLog, Transactions
 from okng.domain.record_ports import LogLine
 from okng.domain.records import DatasetRecord, Job, JobState, Page
+from okng.services.training_curves import TrainingCurves
 from okng.services.training_options import JobOptions
 
 MOST_ON_A_PAGE = 500
@@ -63,6 +65,7 @@ class TrainingJobs:
         clock: Callable[[], datetime],
         wake: Callable[[], None],
         keep_champion: Callable[[str, Principal], None],
+        curves: TrainingCurves,
     ) -> None:
         self._jobs = jobs
         self._logs = logs
@@ -73,6 +76,7 @@ class TrainingJobs:
         self._clock = clock
         self._wake = wake
         self._keep_champion = keep_champion
+        self._curves = curves
 
     def start(
         self,
@@ -151,6 +155,16 @@ class TrainingJobs:
         """Return jobs, newest first."""
         by.require(Right.READ)
         return self._jobs.page(product, state, max(1, min(limit, MOST_ON_A_PAGE)), cursor)
+
+    def curves(self, job_id: str, by: Principal) -> Mapping[str, tuple[LearningCurve, ...]]:
+        """Return how well a job learns, by stage; empty for what is not learned step by step.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        by.require(Right.READ)
+        self._jobs.get(job_id)
+        return self._curves.of(job_id)
 
     def log(
         self, job_id: str, by: Principal, after: int = 0, limit: int = 1000

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -12,6 +12,7 @@ from okng.domain.compute_ports import TrainingCompute, TrainingTask
 from okng.domain.errors import NotFound, OkngError, TrainingFailed, Unavailable
 from okng.domain.people_ports import AuditLog, Transactions
 from okng.domain.records import DatasetRecord, Job, JobState
+from okng.services.training_curves import TrainingCurves
 
 MOST_ATTEMPTS = 3
 MOST_LOG_LINES = 5000
@@ -74,6 +75,7 @@ class TrainingRunner:
         clock: Callable[[], datetime],
         trained: Callable[[str], None],
         place: Callable[[DatasetRecord], tuple[Path, Path]],
+        curves: TrainingCurves,
         worker: str = "service",
     ) -> None:
         self._jobs = jobs
@@ -85,6 +87,7 @@ class TrainingRunner:
         self._clock = clock
         self._trained = trained
         self._place = place
+        self._curves = curves
         self._worker = worker
         self._woken = threading.Event()
         self._closing = threading.Event()
@@ -129,7 +132,9 @@ class TrainingRunner:
 
     def _train(self, job: Job) -> None:
         """Train one job and write down its end, unless the service is closing."""
-        listener = _Listener(job.id, self._jobs, self._logs, self._woken, self._closing)
+        listener = _Listener(
+            job.id, self._jobs, self._logs, self._curves, self._woken, self._closing
+        )
         model, error = None, None
         try:
             if job.attempts > MOST_ATTEMPTS:
@@ -180,12 +185,14 @@ class _Listener:
         job_id: str,
         jobs: JobQueue,
         logs: LogWriter,
+        curves: TrainingCurves,
         woken: threading.Event,
         closing: threading.Event,
     ) -> None:
         self._job_id = job_id
         self._jobs = jobs
         self._logs = logs
+        self._curves = curves
         self._woken = woken
         self._closing = closing
         self._wanted = True
@@ -196,6 +203,9 @@ class _Listener:
 
     def progress(self, stage: str, done: int, total: int) -> None:
         self._at = stage, done, total
+
+    def learned(self, stage: str, epoch: int, figures: Mapping[str, float]) -> None:
+        self._curves.add(self._job_id, stage, epoch, figures)
 
     def log(self, line: str) -> None:
         self._said += 1

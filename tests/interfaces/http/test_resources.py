@@ -347,3 +347,16 @@ def test_rights_are_lost_at_once(running):
     assert running.ask("GET", "/products", Role.OPERATOR).status_code == 401
     running.ask("POST", "/people/the-operator/enable")
     assert running.ask("GET", "/products", Role.OPERATOR).status_code == 200
+
+
+def test_what_can_be_trained(running):
+    """Every detector with its settings, as `okng detectors` tells them; asked once."""
+    cards = {card["name"]: card for card in running.ask("GET", "/detectors").json()["detectors"]}
+    assert {"memory", "probe", "cnn"} <= set(cards)
+    settings = {setting["name"]: setting for setting in cards["cnn"]["settings"]}
+    assert settings["activation"]["choices"] == ["relu", "silu", "gelu"]
+    assert settings["batch_norm"]["kind"] == "flag"
+
+
+def test_curves_of_a_training_that_does_not_exist(running):
+    assert running.ask("GET", f"/jobs/{NOBODY}/curves").status_code == 404

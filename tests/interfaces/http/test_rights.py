@@ -62,6 +62,8 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("GET", "/api/v1/tiers"): READ,
     ("GET", "/api/v1/jobs"): READ,
     ("GET", "/api/v1/jobs/{job_id}"): READ,
+    ("GET", "/api/v1/jobs/{job_id}/curves"): READ,
+    ("GET", "/api/v1/detectors"): READ,
     ("GET", "/api/v1/jobs/{job_id}/log"): READ,
     ("POST", "/api/v1/jobs/{job_id}/cancel"): TEACH,
     ("GET", "/api/v1/models"): READ,

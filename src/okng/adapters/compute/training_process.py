@@ -88,6 +88,9 @@ def _follow(process: "subprocess.Popen[bytes]", listener: TrainingListener) -> s
             elif "progress" in message:
                 stage, done, total = message["progress"]
                 listener.progress(str(stage), int(done), int(total))
+            elif "learned" in message:
+                stage, epoch, figures = message["learned"]
+                listener.learned(str(stage), int(epoch), figures)
             elif "note" in message:
                 listener.log(str(message["note"]))
             else:

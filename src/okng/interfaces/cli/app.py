@@ -14,6 +14,7 @@ from okng.interfaces.cli import (
     bench,
     calibrate,
     demo,
+    detectors,
     doctor,
     ensemble,
     evaluate,
@@ -48,6 +49,7 @@ app.command("calibrate", cls=Command)(calibrate.calibrate)
 app.command("ensemble", cls=Command)(ensemble.ensemble)
 app.add_typer(models.app, name="models")
 app.command("export", cls=Command)(export.export)
+app.command("detectors", cls=Command)(detectors.detectors)
 app.command("bench", cls=Command)(bench.bench)
 app.command("serve", cls=Command)(serve.serve)
 app.add_typer(backbone.app, name="backbone")

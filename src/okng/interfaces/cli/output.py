@@ -213,10 +213,14 @@ class _Stages:
             self._stage, self._task = stage, self._bars.add_task(name, total=total)
         self._bars.update(self._task, completed=done, total=total)
 
-    def learned(self, epoch: int, epochs: int, figures: Sequence[tuple[str, float]]) -> None:
+    def learned(
+        self, stage: str, epoch: int, epochs: int, figures: Sequence[tuple[str, float]]
+    ) -> None:
         """Show an epoch's figures beside the stage; see `okng.domain.learning.Watching`."""
+        if stage != self._stage:  # it tells of epochs before it goes on
+            return
         said = ", ".join(f"{name} {value:.3g}" for name, value in figures)
-        text = f"{stage_name(self._stage or 'learn')}, epoch {epoch} of {epochs}: {said}"
+        text = f"{stage_name(stage)}, epoch {epoch} of {epochs}: {said}"
         self._bars.update(self._task, description=text)
 
 

@@ -1,7 +1,8 @@
 """Train for a service: `python -m okng.interfaces.cli.training_job`, not for people.
 
 A JSON object on standard input says what to do. Standard output gets one JSON object a line:
-{"progress": [stage, done, total]}, {"note": text}, and last {"model": name} or {"error": text}.
+{"progress": [stage, done, total]}, {"learned": [stage, epoch, {figure: value}]}, {"note": text},
+and last {"model": name} or {"error": text}.
 The process ends when its standard input does, for then the service has died.
 """
 
@@ -11,7 +12,7 @@ import sys
 import threading
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -43,6 +44,16 @@ class Speaker:
             return
         self._stage, self._said = stage, now
         self.say(progress=[stage, done, total])
+
+    def learned(
+        self,
+        stage: str,
+        epoch: int,
+        epochs: int,  # noqa: ARG002 - the port's
+        figures: Sequence[tuple[str, float]],
+    ) -> None:
+        """Say how well it learns; see `okng.domain.learning.Watching`."""
+        self.say(learned=[stage, epoch, dict(figures)])
 
 
 def train(request: Mapping[str, object], speaker: Speaker) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
+from okng.domain.detector_card import SettingKind
 from okng.domain.records import JobState, UploadState
 
 T = TypeVar("T")
@@ -165,6 +166,49 @@ class JobAnswer(Answer):
 class LogLine(Answer):
     number: int
     text: str
+
+
+class SettingAnswer(Answer):
+    """`least` and `most` are allowed, `above` and `below` are not; `choices` are words."""
+
+    name: str
+    title: str
+    description: str
+    kind: SettingKind
+    default: JsonValue
+    choices: list[str]
+    least: float | None
+    most: float | None
+    above: float | None
+    below: float | None
+
+
+class DetectorAnswer(Answer):
+    name: str
+    summary: str
+    names_defects: bool
+    settings: list[SettingAnswer]
+    missing: str | None
+
+
+class DetectorsAnswer(Answer):
+    detectors: list[DetectorAnswer]
+
+
+class CurveAnswer(Answer):
+    """`points` are (epoch, value), the first epoch 1."""
+
+    name: str
+    points: list[tuple[float, float]]
+
+
+class StageAnswer(Answer):
+    stage: str
+    curves: list[CurveAnswer]
+
+
+class CurvesAnswer(Answer):
+    stages: list[StageAnswer]
 
 
 class LogAnswer(Answer):

@@ -128,6 +128,7 @@ def train(
         data={"product": record.product, "dataset": record.id},
         dataset=record,
         good=record.counts.get(f"{Split.TRAIN.value}/{GOOD}", 0),
+        labelled=_labelled(record),
         tiers=tuple(TIERS),
         preparations=PREPARATIONS,
         detectors=[name for name in detectors if name not in _NEEDS_MEMBERS],
@@ -261,3 +262,13 @@ def _active(models: tuple[ModelEntry, ...]) -> str | None:
     """Return the name of the model that inspects: the champion, else the newest."""
     named = (one.name for one in models if CHAMPION in one.aliases)
     return next(named, models[0].name if models else None)
+
+
+def _labelled(record: DatasetRecord) -> int:
+    """Return how many labelled images there are to train on, defective ones among them."""
+    train = f"{Split.TRAIN.value}/"
+    return sum(
+        number
+        for key, number in record.counts.items()
+        if key.startswith(train) and key != f"{train}unlabelled"
+    )

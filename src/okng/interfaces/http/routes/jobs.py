@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from okng.domain.records import Job, JobState
-from okng.interfaces.http.answers import JobAnswer, LogAnswer, Paged
+from okng.interfaces.http.answers import CurvesAnswer, JobAnswer, LogAnswer, Paged
 from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, NewJob, ProductName, TrainingAgain
 from okng.interfaces.http.callers import Reader, Served, Teacher
 from okng.interfaces.http.images import json_bytes
@@ -61,6 +61,16 @@ def list_jobs(
 def get_job(service: Served, by: Reader, job_id: Id) -> Job:
     """Return how far a training is."""
     return service.jobs.get(job_id, by)
+
+
+@router.get("/jobs/{job_id}/curves", response_model=CurvesAnswer)
+def get_curves(service: Served, by: Reader, job_id: Id) -> object:
+    """Return how well a training learns: its figures by epoch, while the service runs.
+
+    What a training came to stands in its model. Only what is learned step by step has curves.
+    """
+    stages = service.jobs.curves(job_id, by)
+    return {"stages": [{"stage": stage, "curves": curves} for stage, curves in stages.items()]}
 
 
 @router.get("/jobs/{job_id}/log", response_model=LogAnswer)

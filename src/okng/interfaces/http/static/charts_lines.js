@@ -1,10 +1,9 @@
 /** Draws shares over time with uPlot, in the colours of the page. */
 
-import uPlot from "./vendor/uplot/uPlot.esm.js";
 import { percentText } from "./page.js";
+import { axisLook, colour, plot, stepped } from "./plot.js";
 
 const HEIGHT_PX = 240;
-const drawn = new Map();
 const language = document.documentElement.lang || "en";
 
 /**
@@ -16,15 +15,10 @@ const language = document.documentElement.lang || "en";
  * @param {string} period hour, day or week
  */
 export function drawLines(place, times, lines, period) {
-  drawn.get(place)?.destroy();
-  const colour = resolved;
-  const soft = colour("--ink-soft");
-  const grid = { stroke: colour("--line"), width: 1 };
-  const axis = { stroke: soft, grid, ticks: grid, font: "12px system-ui, sans-serif" };
+  const axis = axisLook();
   const day = new Intl.DateTimeFormat(language, period === "hour"
     ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short" });
   const options = {
-    width: place.clientWidth || 600,
     height: HEIGHT_PX,
     cursor: { points: { size: 8 }, drag: { x: false, y: false } },
     legend: { live: true },
@@ -41,7 +35,7 @@ export function drawLines(place, times, lines, period) {
         width: line.marks ? 0 : 2,
         dash: line.dash ? [6, 5] : undefined,
         spanGaps: false,
-        paths: line.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
+        paths: line.stepped ? stepped({ align: 1 }) : undefined,
         points: line.marks
           ? { show: true, size: 13, width: 3, stroke: colour(line.colour), fill: "transparent" }
           : { show: Boolean(line.points), size: 6, fill: colour(line.colour) },
@@ -49,20 +43,7 @@ export function drawLines(place, times, lines, period) {
       })),
     ],
   };
-  place.replaceChildren();
-  const chart = new uPlot(options, [times, ...lines.map((line) => line.values)], place);
-  chart.root.querySelector("canvas").setAttribute("aria-hidden", "true"); // the table has the numbers
-  drawn.set(place, chart);
-}
-
-/** Return a token's colour as a canvas knows it: `light-dark()` is none of its words. */
-function resolved(name) {
-  const probe = document.createElement("span");
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const colour = getComputedStyle(probe).color;
-  probe.remove();
-  return colour;
+  plot(place, options, [times, ...lines.map((line) => line.values)]);
 }
 
 function span(low, high) {
@@ -74,9 +55,3 @@ function span(low, high) {
 function digits(at) {
   return at.length > 1 && at[1] - at[0] < 0.0099 ? 1 : 0;
 }
-
-new ResizeObserver(() => {
-  for (const [place, chart] of drawn) {
-    if (place.clientWidth > 0 && place.clientWidth !== chart.width) chart.setSize({ width: place.clientWidth, height: HEIGHT_PX });
-  }
-}).observe(document.body);

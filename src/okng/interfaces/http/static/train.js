@@ -1,6 +1,7 @@
 /** The page before a training: where the model looks, how accurate and how fast it is to be. */
 
 import { ask, attempt, get, API } from "./api.js";
+import { DetectorForm } from "./detector_form.js";
 import { make, the } from "./dom.js";
 import { tell } from "./notices.js";
 import { pageData, t } from "./page.js";
@@ -15,6 +16,7 @@ const LONGEST_MASK = 700_000; // characters, as the service takes them
 const viewer = new Viewer(the("viewer"), t("train.viewer"));
 const drawing = new ViewDrawing(viewer);
 const form = the("train-form");
+const settings = new DetectorForm(the("settings"));
 
 /** Show the dataset's samples; the first is drawn on. */
 async function showSamples() {
@@ -80,8 +82,10 @@ async function options() {
     confidence: Number(the("confidence").value) / 100,
   };
   const tier = new FormData(form).get("tier");
-  if (the("detector").value) chosen.detector = the("detector").value;
-  else if (tier === "budget") chosen.budget_ms = Number(the("budget").value);
+  if (the("detector").value) {
+    chosen.detector = the("detector").value;
+    chosen.config = settings.values();
+  } else if (tier === "budget") chosen.budget_ms = Number(the("budget").value);
   else chosen.tier = tier;
   if (the("size").value) chosen.size = [Number(the("size").value), Number(the("size").value)];
   if (the("tile").value) chosen.tile = { tile_px: Number(the("tile").value) };
@@ -129,7 +133,15 @@ the("clear").addEventListener("click", () => drawing.clear());
 drawing.addEventListener("change", refresh);
 for (const side of SIDES) the(`box-${side}`).addEventListener("change", readBox);
 the("budget").addEventListener("focus", () => { form.querySelector("[name=tier][value=budget]").checked = true; });
-the("detector").addEventListener("change", () => { the("tiers").disabled = the("detector").value !== ""; });
+the("detector").addEventListener("change", () => attempt(async () => {
+  const { value } = the("detector");
+  the("tiers").disabled = value !== "";
+  const card = await settings.show(value);
+  if (the("detector").value !== value) return; // another was chosen meanwhile
+  the("start").disabled = Boolean(card?.missing);
+  the("learns-good").hidden = Boolean(card?.names_defects);
+  the("learns-labelled").hidden = !card?.names_defects;
+}));
 viewer.canvas.addEventListener("keydown", (event) => {
   if (event.key === "Enter") drawing.finish();
   else if (event.key === "Escape") drawing.undo();

@@ -2,6 +2,7 @@
 
 import { ask, attempt, get, Problem } from "./api.js";
 import { icon, make } from "./dom.js";
+import { LearningCurves } from "./learning_curves.js";
 import { pageData, may, t } from "./page.js";
 
 const POLL_MS = 700;
@@ -10,8 +11,11 @@ const FINAL = ["done", "failed", "cancelled"];
 /** Return a job's stage in words; `features, 1 of 2` is the first of two that do the same. */
 export function stageText(job) {
   if (job.state === "queued") return t("training.state.queued");
-  if (!job.stage) return t("training.starting");
-  const [what, ...which] = job.stage.split(", ");
+  return job.stage ? stageWords(job.stage) : t("training.starting");
+}
+
+function stageWords(stage) {
+  const [what, ...which] = stage.split(", ");
   const known = `training.stage.${what}` in pageData.texts;
   return [known ? t(`training.stage.${what}`) : what, ...which].join(", ");
 }
@@ -25,12 +29,15 @@ export async function followTraining(place, id) {
   const cancel = make("button", {
     type: "button", onclick: () => attempt(() => ask("POST", `/jobs/${id}/cancel`)),
   }, icon("stop"), t("training.cancel"));
+  const learning = make("div");
   place.replaceChildren(make("div", { class: "training" },
     make("div", { class: "row spread" },
       make("div", { role: "status", "aria-live": "polite" }, said), may("teach") ? cancel : null),
     make("div", { class: "row nowrap" }, progress, share),
+    learning,
     make("details", { class: "fold", open: true }, make("summary", {}, t("training.log")), log)));
   const lines = new LogReader(id, log);
+  const curves = new LearningCurves(learning);
   for (;;) {
     const job = await patiently(() => get(`/jobs/${id}`));
     if (said.textContent !== stageText(job)) said.textContent = stageText(job);
@@ -41,6 +48,8 @@ export async function followTraining(place, id) {
       progress.removeAttribute("value");
       share.textContent = "";
     }
+    const { stages } = await patiently(() => get(`/jobs/${id}/curves`));
+    curves.show(stages, stageWords(stages.at(-1)?.stage ?? ""));
     await patiently(() => lines.read());
     if (FINAL.includes(job.state)) return job;
     await pause(POLL_MS);
