@@ -39,7 +39,7 @@ export class DetectorForm {
     }
     this.fields = card.settings.map(field);
     this.place.replaceChildren(
-      make("p", { class: "small soft" }, `${card.summary}. ${t(card.names_defects ? "train.learns_defects" : "train.learns_good")}`),
+      make("p", { class: "small soft" }, `${card.summary}. ${card.names_defects ? t("train.learns_defects") : t("train.learns_good")}`),
       ...this.fields.map(({ row }) => row));
     return card;
   }
