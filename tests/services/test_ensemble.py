@@ -86,7 +86,10 @@ def test_the_promise_is_approximate_and_counts_parts_once(runtime: Runtime) -> N
     assert len(calibration.good_scores) == COUNT // 2
     (promise,) = calibration.promises
     assert (promise.exact, promise.n) == (False, COUNT // 2)
-    assert "from what each member made of 40 images before it learned them" in calibration.note
+    assert (
+        "scores are from what each member made of 40 images before it learned them"
+        in calibration.note
+    )
 
 
 def test_only_what_no_member_had_seen_counts(runtime: Runtime) -> None:

@@ -183,7 +183,8 @@ def _by_unseen(
         subject=members[0].manifest.calibration.subject,
         defects=best_by_group(scores[bad], shared.parts[bad]) if bad.any() else None,
     )
-    note = f"from what each member made of {counted(len(scores), 'image')} before it learned them"
+    images = counted(len(scores), "image")
+    note = f"scores are from what each member made of {images} before it learned them"
     if len(scores) < len(known.digests):
         note += f", of {len(known.digests):,} that some member knows"
     note = "; ".join(filter(None, (calibration.note, note)))
