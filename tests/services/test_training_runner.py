@@ -171,6 +171,7 @@ class House:
             lambda: self.runner.wake(),
             lambda product, by: self.kept.append(product),
             self.curves,
+            {"cap": b"png"}.get,
         )
 
     def new_runner(self) -> TrainingRunner:

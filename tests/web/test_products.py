@@ -242,6 +242,10 @@ def test_where_the_model_looks_is_drawn(visit, site, twice):
     page.wait_for_url("**/products/product*")
     job = site.service.jobs.page(ADMIN, name).items[0]
     assert job.options["prepare"] == ["grey", "clahe=3.5"]
+    examples = page.locator("img.examples")
+    examples.wait_for(timeout=30_000)
+    drawn = "async (image) => { await image.decode(); return image.naturalWidth; }"
+    assert examples.evaluate(drawn) > 300
     assert job.options["roi"] == {"x": 8, "y": 8, "width": 40, "height": 40}
     mask = decode_mask(b64decode(job.options["mask_png"]))
     assert mask.shape == (64, 64)

@@ -34,6 +34,19 @@ class Preview:
         return text if self.sheet is None else f"{text}; examples: {self.sheet}"
 
 
+def sheet_file(settings: Settings, product: str) -> Path:
+    """Return where the examples of a product's newest training are."""
+    return (settings.home / "reports" / product / "preview.png").absolute()
+
+
+def newest_sheet(settings: Settings, product: str) -> bytes | None:
+    """Return these, a PNG; None where no training has drawn any."""
+    try:
+        return sheet_file(settings, product).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 def preview_training(
     dataset: Dataset,
     product: str | None,
@@ -58,7 +71,7 @@ def preview_training(
     augmenting = detector if augmented and isinstance(detector, Augmenting) else None
     samples = learned_samples(dataset, plan)
     rows = look_ahead(samples, view, augmenting, plan.seed, plan.max_pixels)
-    path = (settings.home / "reports" / plan.product / "preview.png").absolute()
+    path = sheet_file(settings, plan.product)
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, png(contact_sheet(rows)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from okng.adapters.stores.content_folder import ContentFolder
 from okng.adapters.stores.model_archive import archive_bytes
@@ -19,6 +20,7 @@ from okng.adapters.stores.sql.reviews import SqlReviews
 from okng.adapters.stores.sql.watching import SqlWatching
 from okng.bootstrap import approval, runtime, store
 from okng.bootstrap.people import PeopleServices, people_services
+from okng.bootstrap.preview import newest_sheet
 from okng.bootstrap.service_parts import (
     Intake,
     Jobs,
@@ -117,6 +119,7 @@ def build_jobs(
         runner.wake,
         models.keep_champion,
         curves,
+        partial(newest_sheet, on.settings),
     )
 
 

@@ -66,6 +66,7 @@ class TrainingJobs:
         wake: Callable[[], None],
         keep_champion: Callable[[str, Principal], None],
         curves: TrainingCurves,
+        previews: Callable[[str], bytes | None],
     ) -> None:
         self._jobs = jobs
         self._logs = logs
@@ -77,6 +78,7 @@ class TrainingJobs:
         self._wake = wake
         self._keep_champion = keep_champion
         self._curves = curves
+        self._previews = previews
 
     def start(
         self,
@@ -165,6 +167,17 @@ class TrainingJobs:
         by.require(Right.READ)
         self._jobs.get(job_id)
         return self._curves.of(job_id)
+
+    def preview(self, product: str, by: Principal) -> bytes:
+        """Return the examples that were drawn before the product's newest training: a PNG.
+
+        Raises:
+            NotFound: there are none, for its images were seen as they are.
+        """
+        by.require(Right.READ)
+        if (sheet := self._previews(product)) is None:
+            raise NotFound(f"no training of {product} has drawn examples of its images")
+        return sheet
 
     def log(
         self, job_id: str, by: Principal, after: int = 0, limit: int = 1000

@@ -360,3 +360,10 @@ def test_what_can_be_trained(running):
 
 def test_curves_of_a_training_that_does_not_exist(running):
     assert running.ask("GET", f"/jobs/{NOBODY}/curves").status_code == 404
+
+
+def test_examples_of_a_product_that_was_not_trained(running):
+    """Nothing was drawn, and that is said."""
+    found = running.ask("GET", "/products/bolt/preview")
+    assert found.status_code == 404
+    assert "has drawn examples" in found.json()["detail"]

@@ -58,6 +58,7 @@ TABLE: dict[tuple[str, str], Right | str | None] = {
     ("POST", "/api/v1/uploads/{upload_id}/complete"): TEACH,
     ("DELETE", "/api/v1/uploads/{upload_id}"): TEACH,
     ("POST", "/api/v1/products/{product}/jobs"): TEACH,
+    ("GET", "/api/v1/products/{product}/preview"): READ,
     ("POST", "/api/v1/tiers"): TEACH,
     ("GET", "/api/v1/tiers"): READ,
     ("GET", "/api/v1/jobs"): READ,

@@ -69,6 +69,7 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
         train_dataset,
         training_advice,
     )
+    from okng.bootstrap.tiers import chosen_tier
     from okng.services.first_look import first_look
     from okng.services.training_options import JobOptions
     from okng.settings import Settings
@@ -105,10 +106,10 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
     if advice := training_advice(dataset, options, settings):
         speaker.say(note=advice)
     product = str(request["product"])
-    if chosen.tier is None and chosen.budget_ms is None:
-        ahead = preview_training(dataset, product, options, settings)
-        if ahead.sheet is not None:
-            speaker.say(note=str(ahead))
+    options = chosen_tier(options, settings, len(dataset.train_good), speaker)
+    ahead = preview_training(dataset, product, options, settings)
+    if ahead.sheet is not None:
+        speaker.say(note=str(ahead))
     training = train_dataset(dataset, product, options, settings, speaker)
     for refused in training.refused:
         speaker.say(note=f"refused {refused.path.name}: {refused.reason}")

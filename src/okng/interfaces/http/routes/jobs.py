@@ -8,6 +8,7 @@ from okng.domain.records import Job, JobState
 from okng.interfaces.http.answers import CurvesAnswer, JobAnswer, LogAnswer, Paged
 from okng.interfaces.http.bodies import NAME, Cursor, Id, Limit, NewJob, ProductName, TrainingAgain
 from okng.interfaces.http.callers import Reader, Served, Teacher
+from okng.interfaces.http.documentation import file_answer
 from okng.interfaces.http.images import json_bytes
 from okng.interfaces.http.inspection_answers import ToLearnAnswer
 from okng.interfaces.http.records import API, inspection_record
@@ -19,6 +20,18 @@ router = APIRouter(prefix=API, tags=["jobs"])
 def start_training(service: Served, by: Teacher, product: ProductName, body: NewJob) -> Job:
     """Start a training; it goes on after a restart of the service."""
     return service.jobs.start(product, body.dataset_id, body.options(), by)
+
+
+@router.get(
+    "/products/{product}/preview", response_class=Response, responses=file_answer("image/png")
+)
+def get_preview(service: Served, by: Reader, product: ProductName) -> Response:
+    """Return examples of what the product's newest training learns: as they are, prepared, changed.
+
+    There are some where images are prepared or changed, or classes learned.
+    """
+    sheet = service.jobs.preview(product, by)
+    return Response(sheet, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 @router.get(

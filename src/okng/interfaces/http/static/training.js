@@ -1,11 +1,12 @@
 /** Shows how a training goes: its stage in words, how far it is, and what it says. */
 
-import { ask, attempt, get, Problem } from "./api.js";
+import { API, ask, attempt, get, Problem } from "./api.js";
 import { icon, make } from "./dom.js";
 import { LearningCurves } from "./learning_curves.js";
 import { pageData, may, t } from "./page.js";
 
 const POLL_MS = 700;
+const DREW = /; examples: .*preview\.png/;
 const FINAL = ["done", "failed", "cancelled"];
 
 /** Return a job's stage in words; `features, 1 of 2` is the first of two that do the same. */
@@ -30,11 +31,12 @@ export async function followTraining(place, id) {
     type: "button", onclick: () => attempt(() => ask("POST", `/jobs/${id}/cancel`)),
   }, icon("stop"), t("training.cancel"));
   const learning = make("div");
+  const examples = make("div");
   place.replaceChildren(make("div", { class: "training" },
     make("div", { class: "row spread" },
       make("div", { role: "status", "aria-live": "polite" }, said), may("teach") ? cancel : null),
     make("div", { class: "row nowrap" }, progress, share),
-    learning,
+    examples, learning,
     make("details", { class: "fold", open: true }, make("summary", {}, t("training.log")), log)));
   const lines = new LogReader(id, log);
   const curves = new LearningCurves(learning);
@@ -51,9 +53,19 @@ export async function followTraining(place, id) {
     const { stages } = await patiently(() => get(`/jobs/${id}/curves`));
     curves.show(stages, stageWords(stages.at(-1)?.stage ?? ""));
     await patiently(() => lines.read());
+    if (examples.childElementCount === 0 && DREW.test(log.textContent)) showExamples(examples, job);
     if (FINAL.includes(job.state)) return job;
     await pause(POLL_MS);
   }
+}
+
+/** Show the images as they will be learned: a flip that moves a defect's meaning is seen here. */
+function showExamples(place, job) {
+  const url = `${API}/products/${encodeURIComponent(job.product)}/preview`;
+  place.replaceChildren(make("details", { class: "fold", open: true },
+    make("summary", {}, t("training.examples")),
+    make("a", { href: url, target: "_blank", rel: "noopener" },
+      make("img", { src: url, alt: t("training.examples_alt"), class: "examples" }))));
 }
 
 /** Reads a job's log line by line. */
