@@ -54,7 +54,7 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     "casting, cnn": {"augment": _LIES_ANYHOW, "epochs": 24},
     "casting, transfer": {"augment": _LIES_ANYHOW, "frozen_epochs": 2},
     "neu, cnn": {"augment": _LIES_ANYHOW, "epochs": 20},
-    "neu, transfer": {"epochs": 3},
+    "neu, transfer": {"epochs": 2},
 }
 """Of what learns step by step; chosen by validation images."""
 
