@@ -18,7 +18,9 @@ def check_members(members: Sequence[Model]) -> None:
         BadSetting: too few or too many, one twice, other views, or scores of another kind.
     """
     if not 2 <= len(members) <= MOST_MEMBERS:
-        raise BadSetting(f"an ensemble has 2 to {MOST_MEMBERS} members, not {len(members)}")
+        raise BadSetting(
+            f"an ensemble has 2 to {MOST_MEMBERS} members, not {len(members)}: name others, or fewer"
+        )
     first = members[0]
     seen: dict[str, str] = {}
     for member in members:
