@@ -19,7 +19,7 @@ def check_members(members: Sequence[Model]) -> None:
     """
     if not 2 <= len(members) <= MOST_MEMBERS:
         raise BadSetting(
-            f"an ensemble has 2 to {MOST_MEMBERS} members, not {len(members)}: name others, or fewer"
+            f"an ensemble has 2 to {MOST_MEMBERS} members, not {len(members)}; name others"
         )
     first = members[0]
     seen: dict[str, str] = {}
