@@ -56,7 +56,8 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     "neu, cnn": {"augment": _LIES_ANYHOW, "epochs": 20},
     "neu, transfer": {"epochs": 2},
 }
-"""Of what learns step by step; chosen by validation images."""
+"""Of what learns step by step: augmentation chosen by parts held out of the training images, epochs
+by the time that there was."""
 
 
 def main() -> None:
