@@ -6,6 +6,8 @@ import sys
 COMMANDS = (
     ("accuracy", "--tiers", "fast", "balanced", "accurate", "gaussian"),
     ("classifiers",),
+    ("learned",),
+    ("resuming",),
     ("reference",),
     ("few",),
     ("speed",),
