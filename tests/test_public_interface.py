@@ -11,7 +11,7 @@ from okng.domain.errors import BadDataset, BadSetting
 from okng.settings import Settings
 from okng.testing.images import good_parts, save, with_defect, write_folder
 
-QUICK = okng.TrainingOptions(size=(64, 64), config={"bank_size": 64})
+QUICK = okng.TrainingOptions(size=(64, 64), config={"bank_size": 512})
 
 
 @pytest.fixture

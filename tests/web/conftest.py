@@ -93,7 +93,7 @@ def make_site() -> Callable[[Path], AbstractContextManager[Site]]:
 def _serving_site(place: Path) -> Iterator[Site]:
     folder = write_folder(place / "parts" / "flange", 24, 3, 3, SIZE_PX)
     settings = Settings(home=place / "home", dataset_roots=(place / "parts",))
-    options = okng.TrainingOptions(size=(128, 128), config={"bank_size": 512})
+    options = okng.TrainingOptions(size=(128, 128), config={"bank_size": 2048})
     okng.train(folder, options=options, settings=settings)
     fresh = good_parts(4, SIZE_PX, start=50)
     save(place / "images" / "good", fresh)

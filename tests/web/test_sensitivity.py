@@ -94,6 +94,7 @@ def test_a_line_is_dragged(page):
         "() => [...document.querySelectorAll('.change-tile img')].every(img => img.naturalWidth)"
     )
     page.get_by_role("button", name="Back to those in use").click()
+    state(page)  # it is drawn with the next picture of the screen
     assert page.locator(".change-tile:visible").count() == 0
 
 

@@ -13,7 +13,7 @@ def test_an_epochs_figures_stand_beside_the_stage() -> None:
     stages = _Stages(bars)
     assert isinstance(stages, Watching)
     stages("learn", 5, 10)
-    stages.learned(1, 2, [("loss", 0.51234), ("validation accuracy", 0.9)])
+    stages.learned("learn", 1, 2, [("loss", 0.51234), ("validation accuracy", 0.9)])
     (task,) = bars.tasks
     said = "Learning, epoch 1 of 2: loss 0.512, validation accuracy 0.9"
     assert (task.description, task.completed) == (said, 5)

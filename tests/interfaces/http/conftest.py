@@ -34,7 +34,7 @@ POSTGRES = os.environ.get(
 )
 API = "/api/v1"
 PASSWORD = "four unrelated plain words"
-QUICK = okng.TrainingOptions(size=(64, 64), config={"bank_size": 64})
+QUICK = okng.TrainingOptions(size=(64, 64), config={"bank_size": 512})
 CHEAP = Argon2Passwords(rounds=1, memory_kib=64)
 ADMIN = Principal("admin", frozenset(Right))
 

@@ -112,7 +112,7 @@ def test_from_the_first_password_to_sigterm(server, tmp_path):
         dataset = plain.post(
             "/api/v1/products/flange/datasets/folder", json=folder, headers=headers
         ).json()
-        training = client.train("flange", dataset["id"], size=[64, 64], config={"bank_size": 64})
+        training = client.train("flange", dataset["id"], size=[64, 64], config={"bank_size": 512})
         done = client.wait(training.id, timeout_s=120)
         assert (done.state, done.model) == ("done", "flange-1"), done
         bad = with_defect(good_parts(1, 64, start=71)[0])
