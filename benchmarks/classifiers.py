@@ -39,7 +39,7 @@ from okng.services.prepare import PreparedImages
 from okng.services.split import split_samples
 from okng.services.survey import Survey
 from okng.services.train import train
-from okng.services.training_plan import TrainingPlan
+from okng.services.training_plan import CalibrationPlan, TrainingPlan
 from okng.settings import Settings
 from okng.testing.stores import MemoryStore
 
@@ -52,12 +52,14 @@ _LIES_ANYHOW = "flip,rotate=180,brightness=0.1"
 """Castings are round and lie in any direction, strips of steel have no right way up."""
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "casting, cnn": {"augment": _LIES_ANYHOW, "epochs": 24},
-    "casting, transfer": {"augment": _LIES_ANYHOW, "frozen_epochs": 2},
+    "casting, transfer": {"epochs": 4},
     "neu, cnn": {"augment": _LIES_ANYHOW, "epochs": 20},
     "neu, transfer": {"epochs": 2},
 }
 """Of what learns step by step: augmentation chosen by parts held out of the training images, epochs
 by the time that there was."""
+CROSS_FITTED = {"transfer": CalibrationPlan.CROSS_FIT}
+"""As `probe` is by itself: then all training images are learned, and none is held out."""
 
 
 def main() -> None:
@@ -129,6 +131,7 @@ def _measured(dataset: Dataset, name: str, seed: int) -> dict[str, Any]:
             seed=seed,
             max_pixels=settings.max_pixels,
             is_slow=built.is_slow,
+            calibration=CROSS_FITTED.get(name, CalibrationPlan.AUTO),
         )
         done = train(dataset, plan, [remembering], MemoryStore(), lambda *_: "")
     model = done.model
