@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
 
 from okng.algorithms.metrics import (
     PixelScores,
@@ -13,6 +19,7 @@ from okng.algorithms.metrics import (
     f1_max,
     longest_side,
     pixel_grid,
+    precision_recall_points,
     roc_points,
 )
 
@@ -58,11 +65,27 @@ def test_roc_points_draw_scikit_learns_curve(scores: np.ndarray, truth: np.ndarr
     assert area == pytest.approx(roc_auc_score(truth, scores), abs=1e-12)
 
 
+@given(SCORES, TRUTH)
+def test_precision_and_recall_are_scikit_learns(scores: np.ndarray, truth: np.ndarray) -> None:
+    """Each point lies on scikit-learn's curve; in steps they hold the average precision."""
+    points = precision_recall_points(scores, truth)
+    assert points is not None
+    recall, precision = points
+    assert recall[-1] == 1.0
+    assert (np.diff(recall) > 0).all()
+    theirs, full, _ = precision_recall_curve(truth, scores)
+    assert set(zip(recall.tolist(), precision.tolist(), strict=True)) <= set(
+        zip(full.tolist(), theirs.tolist(), strict=True)
+    )
+    area = float(np.sum(np.diff(recall, prepend=0) * precision))
+    assert area == pytest.approx(average_precision(scores, truth), abs=1e-12)
+
+
 @pytest.mark.parametrize("truth", [[True, True], [False, False]])
 def test_a_missing_class_gives_none(truth: list[bool]) -> None:
     """With one class alone no figure is made up."""
     scores = np.array([1.0, 2.0])
-    for metric in (auroc, average_precision, f1_max, roc_points):
+    for metric in (auroc, average_precision, f1_max, roc_points, precision_recall_points):
         assert metric(scores, np.array(truth)) is None
 
 

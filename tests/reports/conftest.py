@@ -74,6 +74,7 @@ def evaluation() -> Evaluation:
         f1_max=0.75,
         f1_threshold=0.6,
         roc=((0.0, 0.0), (0.0, 1 / 3), (0.5, 1.0), (1.0, 1.0)),
+        precision_recall=((1 / 3, 1.0), (1.0, 0.75)),
         pixels=PixelResult(0.987, 0.9012, 5, 3, 256, 1, 2),
         confusion={
             GOOD: none | {Verdict.OK: 1, Verdict.NG: 1, Verdict.ERROR: 1},

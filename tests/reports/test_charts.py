@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okng.domain.rates import Rate
-from okng.reports.charts import histogram, interval, roc
+from okng.reports.charts import histogram, interval, precision_recall, roc
 
 SCORES = st.lists(st.floats(-1e6, 1e6), max_size=40)
 
@@ -62,6 +62,17 @@ def test_roc_marks_both_thresholds_where_they_lie() -> None:
     )
     assert (review.get("d") or "").startswith("M60.0 5.0")
     assert "50.0% of defective" in (next(ng.iter("title")).text or "")
+
+
+def test_precision_and_recall_are_stairs_with_the_thresholds_on_them() -> None:
+    """Precision falls at once where recall rises no further; what stops nothing is not marked."""
+    svg = precision_recall([(0.5, 1.0), (1.0, 0.8)], (1.0, 0.8), None)
+    root = ElementTree.fromstring(svg)
+    paths = {path.get("class"): path.get("d") or "" for path in root.iter("path")}
+    assert paths["curve"] == "M60.0 12.0L60.0 12.0L203.0 12.0L203.0 69.2L346.0 69.2"
+    assert paths["mark review"].startswith("M346.0 62.2")
+    assert "mark ng" not in paths
+    assert "80.0% of the stopped defective" in svg
 
 
 @pytest.mark.parametrize("rate", [Rate(0, 0, 0.0, 1.0), Rate(0, 9, 0.0, 0.3), Rate(9, 9, 0.7, 1.0)])

@@ -71,6 +71,22 @@ def roc_points(
     return false[corners] / false[-1], true[corners] / true[-1]
 
 
+def precision_recall_points(
+    scores: Scores, defective: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return recall, rising to 1, and precision at every threshold that stops one more.
+
+    `scores` `[n]`, `defective` bool `[n]`; whoever scores at or above the threshold is called
+    defective. Points are not to be joined by straight lines: Davis & Goadrich 2006, The
+    Relationship Between Precision-Recall and ROC Curves, section 4.
+    """
+    if not defective.any() or defective.all():
+        return None
+    _, true, false = _counts_at_thresholds(scores, defective)
+    more = np.diff(true, prepend=0) > 0
+    return true[more] / true[-1], true[more] / (true + false)[more]
+
+
 @dataclass(frozen=True)
 class PixelFigures:
     """What the maps are worth, pixel by pixel; None where a class is missing."""

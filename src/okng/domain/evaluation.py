@@ -103,7 +103,8 @@ class Evaluation:
     """A model's results on a dataset, at the thresholds of one calibration.
 
     `parts` is the number of physical parts that the images show. `roc` holds corners of the curve
-    as (false, true positive rate). `f1_threshold`: at or above it an image counts as defective.
+    as (false, true positive rate), `precision_recall` (recall, precision) wherever recall rises.
+    `f1_threshold`: at or above it an image counts as defective.
     Rates are over images that got a verdict; `ERROR` is counted in `confusion` alone. `left_out`
     names the images that were not used because the model was made from them. `naming` is there
     where the model names classes.
@@ -133,6 +134,7 @@ class Evaluation:
     exhibits: tuple[Exhibit, ...] = field(default=(), repr=False)
     left_out: tuple[str, ...] = ()
     naming: Naming | None = None
+    precision_recall: tuple[tuple[float, float], ...] = field(default=(), repr=False)
 
     @property
     def model(self) -> str:
@@ -161,6 +163,7 @@ class Evaluation:
             "f1_max": self.f1_max,
             "f1_threshold": self.f1_threshold,
             "roc": [list(point) for point in self.roc],
+            "precision_recall": [list(point) for point in self.precision_recall],
             "pixels": asdict(self.pixels) if self.pixels else None,
             "confusion": {
                 truth: {verdict.value: count for verdict, count in row.items()}

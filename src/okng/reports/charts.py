@@ -5,6 +5,7 @@ module from numbers; nothing that a user named gets in.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -17,6 +18,8 @@ from okng.reports.drawing import Scale, round_ticks, svg, text
 NARROW = 350
 _MIRROR_HEIGHT = 340
 _ROC_SIDE = 340
+_LEFT, _TOP, _BOTTOM = 60, 12, 42
+_SPAN = _ROC_SIDE - _TOP - _BOTTOM
 
 
 def histogram(
@@ -69,42 +72,82 @@ def roc(
     points: Sequence[tuple[float, float]], review: tuple[float, float], ng: tuple[float, float]
 ) -> str:
     """Draw the ROC curve and where the two thresholds lie on it, as (false, true) rates."""
-    side, left, top, bottom = _ROC_SIDE, 60, 12, 42
-    span = side - top - bottom
-
-    def at(false: float, true: float) -> tuple[float, float]:
-        return left + false * span, top + (1.0 - true) * span
-
-    def path(curve: Sequence[tuple[float, float]]) -> str:
-        return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in (at(*point) for point in curve))
-
-    parts = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x, y = at(share, share)
-        parts.append(f'<path class="grid" d="M{x:.1f} {top}V{top + span}M{left} {y:.1f}h{span}"/>')
-        parts.append(text(x, top + span + 16, f"{share:.0%}", "middle"))
-        parts.append(text(left - 6, y + 4, f"{share:.0%}", "end"))
-    parts.append(f'<path class="chance" d="{path([(0.0, 0.0), (1.0, 1.0)])}"/>')
-    parts.append(f'<path class="area" d="{path([*points, (1.0, 0.0), (0.0, 0.0)])}Z"/>')
-    parts.append(f'<path class="curve" d="{path(points)}"/>')
-    for (false, true), css, label in ((review, "review", "REVIEW"), (ng, "ng", "NG")):
-        x, y = at(false, true)
-        shape = f"M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z"
-        if css == "ng":
-            shape = f"M{x - 5:.1f} {y - 5:.1f}h10v10h-10z"
-        where = f"{label} threshold: {true:.1%} of defective and {false:.1%} of good beyond it"
-        parts.append(f'<path class="mark {css}" d="{shape}"><title>{where}</title></path>')
-    parts.append(text(left + span / 2, side - 6, "good parts stopped", "middle"))
-    y = top + span / 2
-    parts.append(
-        f'<text x="11" y="{y}" text-anchor="middle" transform="rotate(-90 11 {y})">'
-        "defective parts stopped</text>"
-    )
+    plane = _Unit("good parts stopped", "defective parts stopped")
+    parts = [f'<path class="chance" d="{plane.path([(0.0, 0.0), (1.0, 1.0)])}"/>']
+    parts.append(f'<path class="area" d="{plane.path([*points, (1.0, 0.0), (0.0, 0.0)])}Z"/>')
+    parts.append(f'<path class="curve" d="{plane.path(points)}"/>')
+    for at, css, label in ((review, "review", "REVIEW"), (ng, "ng", "NG")):
+        where = f"{label} threshold: {at[1]:.1%} of defective and {at[0]:.1%} of good beyond it"
+        parts.append(plane.mark(at, css, where))
     description = (
         f"At the review threshold {review[1]:.1%} of defective and {review[0]:.1%} of good are "
         f"stopped; at the NG threshold {ng[1]:.1%} and {ng[0]:.1%}."
     )
-    return svg(left + int(span) + 16, side, "ROC curve", description, parts)
+    return plane.drawn("ROC curve", description, parts)
+
+
+def precision_recall(
+    points: Sequence[tuple[float, float]],
+    review: tuple[float, float] | None,
+    ng: tuple[float, float] | None,
+) -> str:
+    """Draw precision against recall, in steps, and where the two thresholds lie on it.
+
+    A threshold that stops nothing has no precision, and no place.
+    """
+    plane = _Unit("defective parts stopped", "stopped parts that are defective")
+    stairs = [(0.0, points[0][1])]
+    for recall, precision in points:
+        stairs += [(stairs[-1][0], precision), (recall, precision)]
+    parts = [f'<path class="area" d="{plane.path([*stairs, (1.0, 0.0), (0.0, 0.0)])}Z"/>']
+    parts.append(f'<path class="curve" d="{plane.path(stairs)}"/>')
+    said = []
+    for at, css, label in ((review, "review", "REVIEW"), (ng, "ng", "NG")):
+        if at is None:
+            continue
+        where = f"{label} threshold: {at[0]:.1%} stopped, {at[1]:.1%} of the stopped defective"
+        parts.append(plane.mark(at, css, where))
+        said.append(where)
+    return plane.drawn("Precision and recall", "; ".join(said) + ".", parts)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A square plane whose axes go from 0 to 100 %, with what they show."""
+
+    x_said: str
+    y_said: str
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        return _LEFT + x * _SPAN, _TOP + (1.0 - y) * _SPAN
+
+    def path(self, curve: Sequence[tuple[float, float]]) -> str:
+        return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in (self.at(*point) for point in curve))
+
+    def mark(self, where: tuple[float, float], css: str, said: str) -> str:
+        """Draw a threshold: a diamond for REVIEW, a square for NG."""
+        x, y = self.at(*where)
+        shape = f"M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z"
+        if css == "ng":
+            shape = f"M{x - 5:.1f} {y - 5:.1f}h10v10h-10z"
+        return f'<path class="mark {css}" d="{shape}"><title>{said}</title></path>'
+
+    def drawn(self, title: str, description: str, parts: Sequence[str]) -> str:
+        """Return the whole drawing: grid and axes below, the parts above."""
+        ground = []
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+            x, y = self.at(share, share)
+            line = f"M{x:.1f} {_TOP}V{_TOP + _SPAN}M{_LEFT} {y:.1f}h{_SPAN}"
+            ground.append(f'<path class="grid" d="{line}"/>')
+            ground.append(text(x, _TOP + _SPAN + 16, f"{share:.0%}", "middle"))
+            ground.append(text(_LEFT - 6, y + 4, f"{share:.0%}", "end"))
+        ground.append(text(_LEFT + _SPAN / 2, _ROC_SIDE - 6, self.x_said, "middle"))
+        y = _TOP + _SPAN / 2
+        ground.append(
+            f'<text x="11" y="{y}" text-anchor="middle" transform="rotate(-90 11 {y})">'
+            f"{self.y_said}</text>"
+        )
+        return svg(_LEFT + _SPAN + 16, _ROC_SIDE, title, description, [*ground, *parts])
 
 
 def interval(rate: Rate, css: str = "good") -> str:

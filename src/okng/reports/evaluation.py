@@ -48,6 +48,7 @@ def to_html(
         summary=summary(evaluation),
         histograms=_histograms(evaluation),
         roc=_roc(evaluation),
+        precision_recall=_precision_recall(evaluation),
         shelves=shelves,
         naming=evaluation.naming,
         reliability=reliability(evaluation.naming) if evaluation.naming else "",
@@ -131,3 +132,22 @@ def _roc(evaluation: Evaluation) -> str | None:
     ng = clean[Verdict.NG] / good, faulty[Verdict.NG] / bad
     review = ng[0] + clean[Verdict.REVIEW] / good, ng[1] + faulty[Verdict.REVIEW] / bad
     return charts.roc(evaluation.roc, review, ng)
+
+
+def _precision_recall(evaluation: Evaluation) -> str | None:
+    """Draw the curve and both thresholds; None where a class is missing."""
+    if not evaluation.precision_recall:
+        return None
+    clean, faulty = evaluation.confusion[GOOD], evaluation.confusion[DEFECTIVE]
+    ng = _purity(faulty[Verdict.NG], clean[Verdict.NG], evaluation.escapes.total)
+    review = _purity(
+        faulty[Verdict.NG] + faulty[Verdict.REVIEW],
+        clean[Verdict.NG] + clean[Verdict.REVIEW],
+        evaluation.escapes.total,
+    )
+    return charts.precision_recall(evaluation.precision_recall, review, ng)
+
+
+def _purity(bad: int, good: int, all_bad: int) -> tuple[float, float] | None:
+    """Return recall and precision where so many are stopped; None where nothing is."""
+    return (bad / all_bad, bad / (bad + good)) if bad + good and all_bad else None

@@ -45,7 +45,8 @@ def sentence(naming: Naming) -> str:
     """Say how far sureness is from being right, with and without the temperature."""
     return (
         f"At temperature {naming.temperature:.3g} the model is off by "
-        f"{_points(naming.calibrated)} on the mean; without it, by {_points(naming.uncalibrated)}."
+        f"{_points(naming.calibrated)} on the mean; without it, by {_points(naming.uncalibrated)}. "
+        f"Its loss on these images is {naming.calibrated.log_loss:.3g} nats (log loss)."
     )
 
 

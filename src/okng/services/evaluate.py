@@ -16,6 +16,7 @@ from okng.algorithms.metrics import (
     auroc,
     average_precision,
     f1_max,
+    precision_recall_points,
     roc_points,
 )
 from okng.domain.arrays import Floats, Mask, Scores
@@ -216,6 +217,7 @@ def _summary(
     judged_good, judged_bad = _judged(good), _judged(bad)
     scores, defective = _scores([s for s in seen if s.result.score is not None])
     curve = roc_points(scores, defective)
+    purity = precision_recall_points(scores, defective)
     f1 = f1_max(scores, defective)
     return Evaluation(
         dataset=dataset,
@@ -230,6 +232,7 @@ def _summary(
         f1_max=f1[0] if f1 else None,
         f1_threshold=f1[1] if f1 else None,
         roc=tuple(zip(*(axis.tolist() for axis in curve), strict=True)) if curve else (),
+        precision_recall=tuple(zip(*(a.tolist() for a in purity), strict=True)) if purity else (),
         pixels=pixels,
         confusion=confusion,
         overkill=rate(good[Verdict.NG], judged_good),
