@@ -57,8 +57,8 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     "neu, transfer": {"epochs": 2},
 }
 """Of what learns step by step: augmentation of `cnn` chosen by parts held out of the training
-images, epochs by the time that there was. What `transfer` has on casting, and that it is cross-fitted, was
-chosen after a first measurement on the test images: its figure is optimistic."""
+images, epochs by the time that there was. What `transfer` has on casting, and that it is
+cross-fitted, was chosen after a first measurement on the test images: its figure is optimistic."""
 CROSS_FITTED = {"transfer": CalibrationPlan.CROSS_FIT}
 """As `probe` is by itself: then all training images are learned, and none is held out."""
 
