@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, ClassVar, Self
+from typing import IO, Annotated, ClassVar, Self
 
 import torch
 from pydantic import Field
@@ -32,7 +32,7 @@ from okng.learning.classification import (
 )
 from okng.learning.engine import VALIDATION, Fitted, Group, device_of, fit
 from okng.learning.from_onnx import Trunk, trunk_of
-from okng.learning.frozen_part import FrozenPart
+from okng.learning.frozen_part import FrozenPart, Remembered
 from okng.learning.layers import Part, layers_of
 from okng.learning.pictures import seen_size
 from okng.learning.saved_state import Saved
@@ -160,9 +160,28 @@ class Transfer:
         """Learn the classes; see `okng.domain.ports.Classifier`."""
         said = {"detector": type(self).__name__, "truth": labels_digest(truth)}
         said |= self._config.model_dump(mode="json") | {"weights": _digest(self.trunk())}
-        learner = _Learning(self, self._config, truth)
-        training = Training(learner, said, self._runtime, self._checkpoints)
-        return training.train(images, folds, progress)
+        with (
+            tempfile.TemporaryFile(prefix="okng-features-") as of_frozen,
+            tempfile.TemporaryFile(prefix="okng-features-") as of_trunk,
+        ):
+            learner = _Learning(self, self._config, truth, _Kept.into(of_frozen, of_trunk))
+            training = Training(learner, said, self._runtime, self._checkpoints)
+            return training.train(images, folds, progress)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the pretrained network gives for each image, for all trainings of a cross-fitting.
+
+    `frozen`: what the stages give that stay as they come; `trunk`: all stages, as they come.
+    """
+
+    frozen: Remembered
+    trunk: Remembered
+
+    @classmethod
+    def into(cls, frozen: IO[bytes], trunk: IO[bytes]) -> Self:
+        return cls(Remembered(frozen), Remembered(trunk))
 
 
 @dataclass(frozen=True)
@@ -222,6 +241,7 @@ class _Learning:
     detector: Transfer
     config: TransferConfig
     truth: Truth
+    kept: _Kept
 
     def learn(
         self,
@@ -236,7 +256,10 @@ class _Learning:
         halves = Halves.of(self.detector.trunk(), config, len(truth.names))
         height, width = images.inspected.shape
         seen = halves.seen(height, width)
-        tuning = _Tuning(halves, own, truth, seen, config)
+        device = device_of(config)
+        frozen = FrozenPart(halves.frozen, self.kept.frozen, chosen, device)
+        trunk = FrozenPart(halves.tuned, self.kept.trunk, chosen, device, frozen)
+        tuning = _Tuning(halves, own, truth, seen, config, frozen, trunk)
         alone = tuning.head_alone(keeping.saved("head"), progress, f"head{which}")
         best = tuning.whole(keeping.saved("fine-tuned"), progress, f"fine-tune{which}")
         stages = [("head: ", alone), ("fine-tuned: ", best)]
@@ -263,10 +286,12 @@ class _Tuning:
         truth: Truth,
         seen: tuple[int, int],
         config: TransferConfig,
+        frozen: FrozenPart,
+        trunk: FrozenPart,
     ) -> None:
         self._halves, self._images, self._truth = halves, images, truth
         self._seen, self._config = seen, config
-        self._device = device_of(config)
+        self._frozen, self._trunk = frozen, trunk
         self._learning = nn.Sequential(halves.tuned, halves.head)
         self._before: dict[str, Tensor] = {}
         self.notes: tuple[str, ...] = ()
@@ -278,8 +303,7 @@ class _Tuning:
         if not config.frozen_epochs:
             return None
         config = config.model_copy(update={"epochs": config.frozen_epochs})
-        before = nn.Sequential(halves.frozen, halves.tuned)
-        fitted = self._fit(halves.head, before, config, (), saved, progress, stage)
+        fitted = self._fit(halves.head, self._trunk, config, (), saved, progress, stage)
         self._before = {k: v.detach().clone() for k, v in self._learning.state_dict().items()}
         return fitted
 
@@ -288,7 +312,7 @@ class _Tuning:
         halves, config = self._halves, self._config
         halves.tuned.requires_grad_(True)
         groups = ((halves.head, 1.0), (halves.tuned, config.fine_rate))
-        return self._fit(self._learning, halves.frozen, config, groups, saved, progress, stage)
+        return self._fit(self._learning, self._frozen, config, groups, saved, progress, stage)
 
     def restore(self) -> None:
         """Go back to the weights before the last stages learned."""
@@ -297,19 +321,17 @@ class _Tuning:
     def _fit(
         self,
         network: nn.Module,
-        before: nn.Module,
+        before: FrozenPart,
         config: TransferConfig,
         groups: Sequence[Group],
         saved: Saved,
         progress: Progress,
         stage: str,
     ) -> Fitted:
-        with tempfile.TemporaryFile(prefix="okng-features-") as file:
-            frozen = FrozenPart(before, file, self._device)
-            images, truth, seen = self._images, self._truth, self._seen
-            task = Classifying(network, images, truth, seen, config, frozen, groups)
-            self.notes, self.cells = task.notes, task.cells
-            return fit(task, len(task.learned), config, saved, progress, stage)
+        images, truth, seen = self._images, self._truth, self._seen
+        task = Classifying(network, images, truth, seen, config, before, groups)
+        self.notes, self.cells = task.notes, task.cells
+        return fit(task, len(task.learned), config, saved, progress, stage)
 
 
 def _digest(trunk: Trunk) -> str:
