@@ -53,6 +53,16 @@ _LIGHT = 0.1
 class StudentConfig(LearningConfig):
     """Settings of the `student` detector."""
 
+    epochs: Annotated[
+        int,
+        Field(
+            title="Epochs",
+            description="How often every image is shown. Where there are few images an epoch shows "
+            "them more than once, so that it has at least `steps` steps.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 60
     backbone: Annotated[
         str, Field(title="Backbone", description="What the teacher is distilled from.")
     ] = "efficientnet_lite0"
