@@ -1,3 +1,6 @@
+import os
+import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +12,7 @@ from okng.adapters.runtimes.onnxruntime import OnnxRuntime
 from okng.adapters.runtimes.openvino import OpenVino
 from okng.domain.errors import BadSetting, MissingExtra
 from okng.domain.ports import Runtime
+from okng.graphs.builder import GraphBuilder
 from okng.testing.models import tiny_graph, tiny_score
 from okng.testing.runtimes import RUNTIME_CHECKS, RuntimeTrial, check_runtime, check_runtime_class
 
@@ -93,3 +97,34 @@ def test_openvino_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(__import__("sys").modules, "openvino", None)
     with pytest.raises(MissingExtra, match=r"pip install 'okng\[openvino\]'"):
         OpenVino(OpenVino.Config())
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system binds no threads")
+def test_no_core_is_taken_for_oneself(runtime: Runtime) -> None:
+    """While a graph runs its thread may run anywhere: other processes would take the same core."""
+    graph, rng = GraphBuilder("slow"), np.random.default_rng(0)
+    x = graph.node("Cast", graph.input("image", "uint8", ("N", 8, 8, 3)), to=1)
+    x = graph.node("Reshape", x, graph.ints(-1, 192))
+    weights = rng.normal(size=(192, 4096)).astype(np.float32)
+    for turned in (weights, weights.T, weights, weights.T):
+        x = graph.node("MatMul", x, graph.constant(turned))
+    graph.output(graph.node("ReduceMean", x, graph.ints(1), keepdims=0), "score", ["N"])
+    session = runtime.load(graph.build().SerializeToString())
+    thread, allowed, running = threading.get_native_id(), os.sched_getaffinity(0), True
+    seen: list[set[int]] = []
+
+    def watch() -> None:
+        while running:
+            seen.append(os.sched_getaffinity(thread))
+            time.sleep(0.0005)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        for _ in range(200):
+            session.run({"image": np.zeros((1, 8, 8, 3), np.uint8)})
+    finally:
+        running = False
+        watching.join()
+    assert len(seen) > 10
+    assert all(cores == allowed for cores in seen)

@@ -88,6 +88,9 @@ class OpenVino:
         }
         if self._config.device == "CPU":
             options["INFERENCE_NUM_THREADS"] = str(self._config.threads)
+            # Else the calling thread is bound to a core, in every process to the same one, and
+            # stays so: two services, or two trainings, would share one core and leave the others.
+            options["ENABLE_CPU_PINNING"] = "NO"
         try:
             model = self._core.read_model(graph)
             # One image at a time: static shapes compile to faster code, and on a CPU a batch
