@@ -13,7 +13,7 @@ from okng.domain.errors import BadImage
 from okng.domain.evaluation import Evaluation
 from okng.domain.rates import Rate
 from okng.domain.verdict import Verdict
-from okng.reports.evaluation import headline, noun, summary, to_html, to_json
+from okng.reports.evaluation import comparison, headline, noun, summary, to_html, to_json
 
 LoadImage = Callable[[Path], Pixels]
 LoadMask = Callable[[Path], Mask]
@@ -199,3 +199,17 @@ def test_images_are_not_called_parts_where_they_are_not(evaluation: Evaluation) 
 def test_no_word_is_left_unrendered(page: _Page) -> None:
     """No None, nan or template mark reaches the reader."""
     assert not re.search(r"\bNone\b(?! )|\bnan\b|\{\{|\}\}", page.text.split("</style>")[-1])
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "words"),
+    [(0.739, 1.0, "worse than"), (1.0, 0.739, "better than"), (0.9001, 0.9002, "as well as")],
+)
+def test_says_which_model_is_better(
+    evaluation: Evaluation, own: float, other: float, words: str
+) -> None:
+    """Figures that are written alike count as alike; a model without a figure is not judged."""
+    beside = replace(evaluation.in_short, model="other-1", image_auroc=other)
+    unknown = replace(beside, image_auroc=None)
+    (said,) = comparison(replace(evaluation, image_auroc=own, beside=(beside, unknown)))
+    assert f"tells good from defective {words} other-1" in said

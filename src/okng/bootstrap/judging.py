@@ -1,6 +1,6 @@
 """Load a model, evaluate and calibrate it, write its report, measure it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +10,10 @@ from okng.adapters.stores.durable_files import replace_file, writing
 from okng.algorithms.masks import load_mask
 from okng.algorithms.pixels import decode_file, read
 from okng.bootstrap.building import backbones, build_config, installed_runtimes, runtime, store
+from okng.bootstrap.training_options import TrainingOptions
 from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.calibration import Calibration
+from okng.domain.counting import counted
 from okng.domain.dataset import Dataset, Sample, Split
 from okng.domain.errors import BadDataset, BadImage, BadSetting
 from okng.domain.evaluation import Evaluation
@@ -92,12 +94,71 @@ def evaluate(
     inspector: Inspector,
     settings: Settings,
     progress: Progress = silent,
+    beside: Sequence[str] | None = (),
 ) -> Evaluation:
     """Inspect labelled samples, but those the model was made from, and count what became of them.
 
+    Args:
+        dataset: that the samples are of.
+        samples: labelled ones.
+        inspector: the model.
+        settings: of the process.
+        progress: is told how far each model is.
+        beside: other models that judge the same samples. None: the newest one by the default
+            detector where the model learned good images step by step; else none.
+
     Raises:
-        BadDataset: the model was made from all of them.
+        BadDataset: a model was made from all of them.
+        BadSetting: the model itself is among the others.
+        NotFound: there is no such other model.
     """
+    name = inspector.model.name
+    notes: list[str] = []
+    if beside is None:
+        beside, notes = _usually_beside(inspector.model.manifest, settings)
+    policy = inspector.policy
+    others = [load(other, policy=policy, settings=settings) for other in beside]
+    if any(other.model.name == name for other in others):
+        raise BadSetting(f"{name} cannot be compared with itself: name another model beside it")
+    found = _evaluated(dataset, samples, inspector, settings, progress)
+    judged = [_evaluated(dataset, samples, other, settings, progress) for other in others]
+    notes += [_unlike(found, other) for other in judged if other.left_out != found.left_out]
+    return replace(
+        found,
+        beside=tuple(other.in_short for other in judged),
+        notes=(*found.notes, *notes),
+    )
+
+
+def _unlike(found: Evaluation, other: Evaluation) -> str:
+    counts = (counted(len(one.images), "image") for one in (other, found))
+    return (
+        "{} was judged on {}, this model on {}: each leaves out what it was made from, so their "
+        "figures are not quite of the same images"
+    ).format(other.model, *counts)
+
+
+def _usually_beside(manifest: Manifest, settings: Settings) -> tuple[tuple[str, ...], list[str]]:
+    """Return what a model is compared with unless told otherwise, and notes."""
+    if not manifest.curves or manifest.classes:
+        return (), []
+    models, usual = store(settings), TrainingOptions.detector
+    for name in models.names(manifest.product):
+        if models.manifest(name).detector == usual:
+            return (name,), []
+    return (), [
+        f"{manifest.product} has no model of the detector {usual} to compare with: train one on "
+        f"the same images with --detector {usual}, and evaluate this one again"
+    ]
+
+
+def _evaluated(
+    dataset: Dataset,
+    samples: tuple[Sample, ...],
+    inspector: Inspector,
+    settings: Settings,
+    progress: Progress,
+) -> Evaluation:
 
     def digest(path: Path) -> str | None:
         try:

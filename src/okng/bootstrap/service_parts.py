@@ -188,7 +188,7 @@ def build_evaluations(
         inspector = load_model(model, settings=settings)
         dataset = read_as_trained(place, inspector.model.manifest, within)
         samples = labelled_tests(Path(dataset.name), dataset)
-        found = evaluate(dataset, samples, inspector, settings, progress)
+        found = evaluate(dataset, samples, inspector, settings, progress, beside=None)
         paths = tuple(str(dataset.root / one.image) for one in found.images)
         return Measured(report_page(found, settings), found.record(), paths)
 

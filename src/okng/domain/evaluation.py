@@ -94,6 +94,27 @@ class Exhibit:
     anomaly_map: Floats = field(repr=False, compare=False)
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What another model makes of the same images, at its own thresholds."""
+
+    model: str
+    detector: str
+    image_auroc: float | None
+    pixel_auroc: float | None
+    aupro: float | None
+    overkill: Rate
+    good_reviewed: Rate
+    escapes: Rate
+    graph_ms: float | None
+
+    def record(self) -> dict[str, object]:
+        rates = {name: getattr(self, name).record() for name in _RATES}
+        return {**self.__dict__, **rates}
+
+
+_RATES = ("overkill", "good_reviewed", "escapes")
+
 Confusion = Mapping[str, Mapping[Verdict, int]]
 """Number of images by truth (`good`, `defective`) and verdict; every verdict is present."""
 
@@ -107,7 +128,7 @@ class Evaluation:
     `f1_threshold`: at or above it an image counts as defective.
     Rates are over images that got a verdict; `ERROR` is counted in `confusion` alone. `left_out`
     names the images that were not used because the model was made from them. `naming` is there
-    where the model names classes.
+    where the model names classes; `beside` has the figures of other models.
     """
 
     dataset: str
@@ -135,6 +156,7 @@ class Evaluation:
     left_out: tuple[str, ...] = ()
     naming: Naming | None = None
     precision_recall: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+    beside: tuple[Beside, ...] = ()
 
     @property
     def model(self) -> str:
@@ -143,6 +165,21 @@ class Evaluation:
     @property
     def errors(self) -> tuple[ImageResult, ...]:
         return tuple(result for result in self.images if result.verdict is Verdict.ERROR)
+
+    @property
+    def in_short(self) -> Beside:
+        """Return the figures by which models are compared."""
+        return Beside(
+            model=self.model,
+            detector=self.manifest.detector,
+            image_auroc=self.image_auroc,
+            pixel_auroc=self.pixels.auroc if self.pixels else None,
+            aupro=self.pixels.aupro if self.pixels else None,
+            overkill=self.overkill,
+            good_reviewed=self.good_reviewed,
+            escapes=self.escapes,
+            graph_ms=self.graph_latency.p50_ms if self.graph_latency else None,
+        )
 
     def record(self) -> dict[str, object]:
         """Return plain, finite values for JSON: all that the report says."""
@@ -178,6 +215,7 @@ class Evaluation:
                 "total": asdict(self.total_latency) if self.total_latency else None,
                 "graph": asdict(self.graph_latency) if self.graph_latency else None,
             },
+            "beside": [other.record() for other in self.beside],
             "calibration": _calibration_record(self.calibration),
             "card": _card_record(self.manifest),
             "exhibits": [{"shelf": e.shelf.value, "image": e.result.image} for e in self.exhibits],

@@ -14,7 +14,7 @@ from okng.reports import charts
 from okng.reports.gallery import cards
 from okng.reports.learning import learning_uri
 from okng.reports.naming import reliability, sentence
-from okng.reports.pages import encodable, environment
+from okng.reports.pages import encodable, environment, figure
 
 DEFECTIVE = "defective"
 
@@ -46,6 +46,7 @@ def to_html(
         noun=noun,
         headline=headline(evaluation),
         summary=summary(evaluation),
+        comparison=comparison(evaluation),
         histograms=_histograms(evaluation),
         roc=_roc(evaluation),
         precision_recall=_precision_recall(evaluation),
@@ -104,6 +105,23 @@ def summary(evaluation: Evaluation) -> list[str]:
     if failed := len(evaluation.errors):
         images = counted(len(evaluation.images), "image")
         sentences.append(f"{failed} of {images} could not be inspected.")
+    return sentences
+
+
+def comparison(evaluation: Evaluation) -> list[str]:
+    """Say for each other model which of the two tells good from defective better."""
+    own, sentences = evaluation.image_auroc, []
+    for other in evaluation.beside:
+        if own is None or other.image_auroc is None:
+            continue
+        pair = figure(own), figure(other.image_auroc)
+        more = other.image_auroc > own
+        how = "as well as" if pair[0] == pair[1] else "worse than" if more else "better than"
+        areas = f"{pair[0]} both" if pair[0] == pair[1] else f"{pair[0]} against {pair[1]}"
+        sentences.append(
+            f"{evaluation.model} ({evaluation.manifest.detector}) tells good from defective {how} "
+            f"{other.model} ({other.detector}) on these images: image AUROC {areas}."
+        )
     return sentences
 
 

@@ -36,7 +36,7 @@ class Inspector:
     ) -> None:
         self.model = model
         self.calibration = calibration or model.manifest.calibration
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
         self._session = session
         self._prepare = Preparer(model.manifest.view)
         self._max_pixels = max_pixels
@@ -74,7 +74,7 @@ class Inspector:
         regions = find_regions(anomaly_map, self.calibration.review_threshold, place)
         classes = self._classes(outputs)
         prediction = Prediction(score, anomaly_map, regions, classes)
-        verdict = decide(prediction, self.calibration, self._policy)
+        verdict = decide(prediction, self.calibration, self.policy)
         if verdict is not Verdict.OK:
             prediction = replace(prediction, regions=named(regions, classes))
         end = perf_counter()

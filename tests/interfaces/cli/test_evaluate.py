@@ -144,3 +144,53 @@ def test_report_is_written_whole_or_not_at_all(
     monkeypatch.setattr(okng.bootstrap.judging, "to_json", broken)
     assert read("evaluate", bolt, "--report", tmp_path / "r.html").code == 5
     assert not (tmp_path / "r.html").exists()
+
+
+def test_another_model_judges_the_same_images(okng: Okng, bolt: Path, tmp_path: Path) -> None:
+    """--beside: both models' figures, in the terminal, the report and its JSON."""
+    assert okng("train", bolt, "--detector", "gaussian").code == 0
+    page = tmp_path / "r.html"
+    done = okng("evaluate", bolt, "--model", "bolt-2", "--beside", "bolt-1", "--report", page)
+    assert done.code == 0
+    said = " ".join(done.out.split())
+    assert "bolt-2 gaussian" in said
+    assert "bolt-1 memory" in said
+    assert "bolt-2 (gaussian) tells good from defective as well as bolt-1 (memory)" in said
+    (other,) = json.loads(page.with_suffix(".json").read_text("utf-8"))["beside"]
+    alone = okng("evaluate", bolt, "--model", "bolt-1", "--json").json
+    assert other["model"] == "bolt-1"
+    for figure in ("image_auroc", "overkill", "good_reviewed", "escapes"):
+        assert other[figure] == alone[figure]
+    assert other["aupro"] == alone["pixels"]["aupro"]
+    assert alone["beside"] == []
+    assert "Beside other models" in page.read_text("utf-8")
+
+
+def test_what_is_learned_stands_beside_the_memory(okng: Okng, bolt: Path) -> None:
+    """A model learned step by step is compared with the product's newest memory unless alone."""
+    learning = ("--detector", "autoencoder", "--set", "epochs=1", "--set", "steps=1")
+    assert okng("train", bolt, *learning, "--size", "64").code == 0
+    asked = ("evaluate", bolt, "--model", "bolt-2", "--json")
+    assert [other["model"] for other in okng(*asked).json["beside"]] == ["bolt-1"]
+    assert okng(*asked, "--alone").json["beside"] == []
+    assert okng("models", "delete", "bolt-1").code == 0
+    left = okng(*asked).json
+    assert left["beside"] == []
+    assert "no model of the detector memory to compare with" in " ".join(left["notes"])
+
+
+@pytest.mark.parametrize(
+    ("beside", "words", "code"),
+    [
+        (("--beside", "bolt-1"), "bolt-1 cannot be compared with itself", 2),
+        (("--beside", "bolt-7"), "bolt-7", 5),
+        (("--beside", "bolt-1", "--alone"), "nothing beside a model alone", 2),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    read: Okng, bolt: Path, beside: tuple[str, ...], words: str, code: int
+) -> None:
+    """A model with itself, with one that is not there, or with none and one."""
+    done = read("evaluate", bolt, *beside)
+    assert done.code == code
+    assert words in " ".join(done.err.split())

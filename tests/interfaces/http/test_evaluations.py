@@ -50,6 +50,7 @@ def test_a_model_is_evaluated(running, dataset):
     assert (found["state"], found["error"]) == ("done", None)
     result = found["result"]
     assert result["model"] == "flange-1"
+    assert result["beside"] == []
     labels = [image["label"] for image in result["images"]]
     assert {"good", "hole"} == set(labels)
     report = running.ask("GET", f"{place}/report")

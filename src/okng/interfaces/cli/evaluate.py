@@ -30,6 +30,16 @@ def evaluate(
             help="Where the report goes, JSON beside it; the data folder's reports/ unless given.",
         ),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--beside",
+            metavar="MODEL",
+            help="Another model to judge the same images, for comparison; may be repeated. A model "
+            "that learned good images step by step is compared with the product's newest memory.",
+        ),
+    ] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Compare with no other model.")] = False,
     group_pattern: options.GroupPattern = None,
     min_area_px: options.MinAreaPx = 0,
     no_review: options.NoReview = False,
@@ -41,6 +51,8 @@ def evaluate(
     like the folder unless --product or --model says otherwise.
     """
     options.check_one_of(model, product)
+    if alone and beside:
+        raise typer.BadParameter("there is nothing beside a model alone", param_hint="--alone")
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
     from okng.adapters.datasets import read_dataset
@@ -59,8 +71,9 @@ def evaluate(
         dataset = read_as_trained(folder, inspector.model.manifest)
         samples = labelled_tests(folder, dataset)
     wording.say_dataset(output, dataset)
+    others = () if alone else beside
     with output.progress() as progress:
-        found = evaluate_samples(dataset, samples, inspector, settings, progress)
+        found = evaluate_samples(dataset, samples, inspector, settings, progress, others)
         written = write_report(found, report, settings)
     say_evaluation(output, found, written)
     output.document({**found.record(), "report": written})
@@ -104,6 +117,8 @@ def say_evaluation(output: Output, evaluation: "Evaluation", report: Path) -> No
         output.line()
     if evaluation.naming:
         _say_names(output, evaluation.naming)
+    if evaluation.beside:
+        _say_beside(output, evaluation)
     output.card(_figures(evaluation))
     for index, text in enumerate(evaluation.notes):
         if index == 0 and evaluation.left_out:
@@ -112,6 +127,28 @@ def say_evaluation(output: Output, evaluation: "Evaluation", report: Path) -> No
             output.note(text)
     output.line()
     output.line(f"Report: {report}", style="bold")
+
+
+def _say_beside(output: Output, evaluation: "Evaluation") -> None:
+    """Show the figures of other models below the model's own."""
+    from okng.reports.evaluation import comparison
+
+    output.table(
+        ["model", "detector", "image AUROC", "pixel AUROC", "AUPRO", "overkill", "escapes"],
+        [
+            [
+                one.model,
+                one.detector,
+                *map(_figure, (one.image_auroc, one.pixel_auroc, one.aupro)),
+                *(f"{rate.count:,} of {rate.total:,}" for rate in (one.overkill, one.escapes)),
+            ]
+            for one in (evaluation.in_short, *evaluation.beside)
+        ],
+        left=2,
+    )
+    for sentence in comparison(evaluation):
+        output.line(sentence)
+    output.line()
 
 
 def _say_names(output: Output, naming: "Naming") -> None:
