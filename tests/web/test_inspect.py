@@ -216,3 +216,23 @@ def test_without_a_session_one_signs_in_and_comes_back(visit, site):
     page.wait_for_url("**/login?next=*")
     assert "next=%2Finspect%3Fproduct%3Dflange" in page.url
     visit.faults.clear()
+
+
+def test_what_a_model_that_names_defects_takes_it_for(visit, site):
+    """Each class with how probable it is, the likeliest first; most models name none."""
+
+    def with_classes(route):
+        answer = route.fetch()
+        one = answer.json()
+        one["classes"] = {"good": 0.02, "dent": 0.07, "hole": 0.91}
+        route.fulfill(response=answer, json=one)
+
+    page = visit(Role.OPERATOR, "/inspect")
+    give(page, site.bad)
+    assert verdict(page) == "NG"
+    assert page.locator(".class-shares").count() == 0
+    page.route("**/inspections?*", with_classes)
+    give(page, site.bad)
+    page.locator(".class-shares li").first.wait_for()
+    rows = [" ".join(row.split()) for row in page.locator(".class-shares li").all_inner_texts()]
+    assert rows == ["hole 91.0%", "dent 7.0%", "good 2.0%"]

@@ -1,6 +1,7 @@
 /** Shows one image with its verdict: the picture, and beside it what was found and promised. */
 
 import { attempt } from "./api.js";
+import { classShares } from "./class_shares.js";
 import { make, painted } from "./dom.js";
 import { decodeMap } from "./heatmap.js";
 import { pictureOf } from "./pictures.js";
@@ -77,6 +78,7 @@ export class ResultPanel {
       scoreScale(one),
       make("p", { class: "small" }, t("inspect.p_value", { share: percentText(one.p_value) })),
       promises,
+      classShares(one),
       this.#regions(one),
       make("dl", { class: "facts small" },
         make("dt", {}, t("inspect.model")),
@@ -85,7 +87,7 @@ export class ResultPanel {
         make("dd", {}, t("inspect.time_said", {
           inspection: Math.round(one.timing.total_ms), answer: Math.round(item.roundTrip),
         }))),
-    ];
+    ].filter((piece) => piece !== null);
   }
 
   #regions(one) {

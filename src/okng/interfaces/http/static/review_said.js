@@ -1,5 +1,6 @@
 /** What the model said of an image that is reviewed, unless the reviewer is not to know it. */
 
+import { classShares } from "./class_shares.js";
 import { make } from "./dom.js";
 import { scoreText, t, timeText } from "./page.js";
 import { banner, scoreScale } from "./verdicts.js";
@@ -13,8 +14,9 @@ export function showSaid(place, inspection, viewer, blind) {
       make("div", { class: "score-line" },
         make("span", {}, t("inspect.score")), make("strong", {}, scoreText(inspection.score))),
       scoreScale(inspection),
+      classShares(inspection),
       regions(inspection, viewer),
-    ]), facts(inspection));
+    ].filter((piece) => piece !== null)), facts(inspection));
 }
 
 function regions(inspection, viewer) {

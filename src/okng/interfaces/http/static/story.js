@@ -1,6 +1,7 @@
 /** One inspection's page: its picture with heat and places, what it promises, and what was said. */
 
 import { ask, attempt, get } from "./api.js";
+import { classShares } from "./class_shares.js";
 import { make, the } from "./dom.js";
 import { decodeMap } from "./heatmap.js";
 import { pageData, percentText, scoreText, t, timeText } from "./page.js";
@@ -33,8 +34,9 @@ function said() {
       make("span", {}, t("inspect.score")), make("strong", {}, scoreText(one.score))),
     scoreScale(one),
     make("p", { class: "small" }, t("inspect.p_value", { share: percentText(one.p_value) })),
+    classShares(one),
     make("div", { class: "regions", role: "group", "aria-label": t("inspect.regions") }, places),
-  ];
+  ].filter((piece) => piece !== null);
 }
 
 async function showPicture() {
