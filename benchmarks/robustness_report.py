@@ -1,6 +1,6 @@
 """What the shifts of `benchmarks.robustness` did: tables and a picture for each set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.kept import Kept
@@ -102,23 +102,19 @@ def _details(shifts: Mapping[str, Levels]) -> list[list[str]]:
 
 
 def _drawn(name: str, found: Mapping[str, Mapping[str, Levels]]) -> str:
+    """Draw a row for each shift and a column for each measure; a curve is a tier."""
     panels = []
     for shift, settings in SHIFTS.items():
-        curves: list[Curve] = []
-        for series, (tier, shifts) in enumerate(found.items()):
-            levels = sorted({0.0: shifts["as it is"][0.0], **shifts.get(shift, {})}.items())
-            measures = {
-                "image AUROC": [(at, record["auroc"]) for at, record in levels],
-                "good not OK": [(at, _not_ok(record)) for at, record in levels],
-                "escapes": [(at, _escapes(record)) for at, record in levels],
-            }
-            for i, (measure, points) in enumerate(measures.items()):
-                curve = Curve(f"{tier}: {measure}", points, i, dashed=series > 0, dots=not series)
-                curves.append(curve)
-        y = Axis("", percent=True, low=0.0, high=1.0)
-        panels.append(Panel(shift, Axis(settings.unit), y, curves))
+        for measure, read in _MEASURES.items():
+            curves = []
+            for series, (tier, shifts) in enumerate(found.items()):
+                levels = sorted({0.0: shifts["as it is"][0.0], **shifts.get(shift, {})}.items())
+                points = [(at, read(record)) for at, record in levels]
+                curves.append(Curve(tier, points, series, dots=True))
+            y = Axis("", percent=True, low=0.0, high=1.0)
+            panels.append(Panel(f"{shift}: {measure}", Axis(settings.unit), y, curves))
     about = "Image AUROC, good parts not OK and escapes against controlled shifts of the image."
-    return small_multiples(f"Robustness on {name}", about, panels, columns=3)
+    return small_multiples(f"Robustness on {name}", about, panels, columns=len(_MEASURES))
 
 
 def _not_ok(record: dict[str, Any]) -> float:
@@ -127,3 +123,10 @@ def _not_ok(record: dict[str, Any]) -> float:
 
 def _escapes(record: dict[str, Any]) -> float:
     return record["escapes"] / record["defective"]
+
+
+_MEASURES: Mapping[str, Callable[[dict[str, Any]], float]] = {
+    "image AUROC": lambda record: float(record["auroc"]),
+    "good not OK": _not_ok,
+    "escapes": _escapes,
+}
