@@ -180,7 +180,8 @@ def _drawn(
                     points.append((float(i), float(np.mean(values))))
             if points:
                 curves.append(Curve(words, points, series, dots=True))
-        x = Axis(", ".join(f"{i}: {tier}" for i, tier in enumerate(tiers, start=1)))
+        words = ", ".join(f"{i}: {tier}" for i, tier in enumerate(tiers, start=1))
+        x = Axis(words, low=0.6, high=len(tiers) + 0.4, whole=True)
         if curves:
             panels.append(Panel(name, x, Axis("", high=1.0), curves))
     return small_multiples("Accuracy", "Accuracy of each tier on each set.", panels, columns=3)
