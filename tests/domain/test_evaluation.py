@@ -1,5 +1,6 @@
 import pytest
 
+from okng.domain.evaluation import Beside
 from okng.domain.rates import Rate
 
 
@@ -16,4 +17,22 @@ def test_rate_has_a_value_only_where_something_was_counted(
         "low": 0.0,
         "high": 1.0,
         "value": value,
+    }
+
+
+def test_another_models_figures_are_plain_values() -> None:
+    """What JSON gets of a model beside another: its figures, and its rates as records."""
+    none, one = Rate(0, 4, 0.0, 0.6), Rate(1, 4, 0.0, 0.8)
+    beside = Beside("bolt-1", "memory", 1.0, None, None, none, one, none, 7.5)
+    assert beside.record() == {
+        "model": "bolt-1",
+        "detector": "memory",
+        "image_auroc": 1.0,
+        "pixel_auroc": None,
+        "aupro": None,
+        "overkill": none.record(),
+        "good_reviewed": one.record(),
+        "escapes": none.record(),
+        "graph_ms": 7.5,
+        "same_images": True,
     }

@@ -213,3 +213,28 @@ def test_says_which_model_is_better(
     unknown = replace(beside, image_auroc=None)
     (said,) = comparison(replace(evaluation, image_auroc=own, beside=(beside, unknown)))
     assert f"tells good from defective {words} other-1" in said
+    assert "on these images" in said
+    unlike = replace(beside, same_images=False)
+    (said,) = comparison(replace(evaluation, image_auroc=own, beside=(unlike,)))
+    assert "on images that are not all the same" in said
+
+
+def test_other_models_stand_below_this_one(
+    evaluation: Evaluation, load_image: LoadImage, load_mask: LoadMask, nasty: str
+) -> None:
+    """One table, this model's row first, what is unknown as a dash; none where there is none."""
+    other = replace(
+        evaluation.in_short, model="other-1", detector=nasty, image_auroc=0.987, graph_ms=None
+    )
+    bare = replace(other, model="other-2", pixel_auroc=None, aupro=None)
+    page = _Page(to_html(replace(evaluation, beside=(other, bare)), load_image, load_mask))
+    table = page.text.split("Beside other models")[1]
+    assert " worse than other-1" in table
+    table = " ".join(table.split("Graph, median")[1].split())
+    own, first, second = (table.index(name) for name in (evaluation.model, "other-1", "other-2"))
+    assert own < first < second
+    assert "0.667" in table[own:first]
+    assert "0.901" in table[own:first]
+    assert "0.987" in table[first:second]
+    assert page.named("script") == []
+    assert "Beside" not in _Page(to_html(evaluation, load_image, load_mask)).text

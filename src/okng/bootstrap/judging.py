@@ -15,7 +15,7 @@ from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.calibration import Calibration
 from okng.domain.counting import counted
 from okng.domain.dataset import Dataset, Sample, Split
-from okng.domain.errors import BadDataset, BadImage, BadSetting
+from okng.domain.errors import BadDataset, BadImage, BadSetting, OkngError
 from okng.domain.evaluation import Evaluation
 from okng.domain.model import Manifest
 from okng.domain.ports import Progress, silent
@@ -104,29 +104,38 @@ def evaluate(
         inspector: the model.
         settings: of the process.
         progress: is told how far each model is.
-        beside: other models that judge the same samples. None: the newest one by the default
-            detector where the model learned good images step by step; else none.
+        beside: other models, of any product, that judge the same samples. None: the newest one
+            by the default detector where the model learned good images step by step, else none;
+            where that one cannot judge them, a note says why.
 
     Raises:
         BadDataset: a model was made from all of them.
+        BadModel: another model is damaged, or the runtime cannot run it.
         BadSetting: the model itself is among the others.
         NotFound: there is no such other model.
     """
+
+    def judge(other: Inspector) -> Evaluation:
+        return _evaluated(dataset, samples, other, settings, progress)
+
     name = inspector.model.name
-    notes: list[str] = []
-    if beside is None:
-        beside, notes = _usually_beside(inspector.model.manifest, settings)
-    policy = inspector.policy
-    others = [load(other, policy=policy, settings=settings) for other in beside]
+    others = [load(one, policy=inspector.policy, settings=settings) for one in beside or ()]
     if any(other.model.name == name for other in others):
         raise BadSetting(f"{name} cannot be compared with itself: name another model beside it")
-    found = _evaluated(dataset, samples, inspector, settings, progress)
-    judged = [_evaluated(dataset, samples, other, settings, progress) for other in others]
-    notes += [_unlike(found, other) for other in judged if other.left_out != found.left_out]
+    found = judge(inspector)
+    if beside is None:
+        return _beside_usual(found, inspector, judge, settings)
+    return _beside(found, [judge(other) for other in others])
+
+
+def _beside(found: Evaluation, others: Sequence[Evaluation]) -> Evaluation:
+    """Return an evaluation with the figures of others, and a note where the images differ."""
+    alike = [other.left_out == found.left_out for other in others]
+    pairs = tuple(zip(others, alike, strict=True))
     return replace(
         found,
-        beside=tuple(other.in_short for other in judged),
-        notes=(*found.notes, *notes),
+        beside=tuple(replace(other.in_short, same_images=same) for other, same in pairs),
+        notes=(*found.notes, *(_unlike(found, other) for other, same in pairs if not same)),
     )
 
 
@@ -138,18 +147,34 @@ def _unlike(found: Evaluation, other: Evaluation) -> str:
     ).format(other.model, *counts)
 
 
-def _usually_beside(manifest: Manifest, settings: Settings) -> tuple[tuple[str, ...], list[str]]:
-    """Return what a model is compared with unless told otherwise, and notes."""
+def _beside_usual(
+    found: Evaluation,
+    inspector: Inspector,
+    judge: Callable[[Inspector], Evaluation],
+    settings: Settings,
+) -> Evaluation:
+    """Return an evaluation as it is unless told otherwise; nothing it adds can end it."""
+    manifest = found.manifest
     if not manifest.curves or manifest.classes:
-        return (), []
-    models, usual = store(settings), TrainingOptions.detector
-    for name in models.names(manifest.product):
-        if models.manifest(name).detector == usual:
-            return (name,), []
-    return (), [
-        f"{manifest.product} has no model of the detector {usual} to compare with: train one on "
-        f"the same images with --detector {usual}, and evaluate this one again"
-    ]
+        return found
+    product, usual = manifest.product, TrainingOptions.detector
+    models = store(settings)
+    entries = map(models.entry, models.names(product))
+    there = (one.name for one in entries if one.detector == usual and one.damage is None)
+    name = next(there, None)
+    if name is None:
+        note = (
+            f"{product} has no model of the detector {usual} to compare with: train one on the "
+            f"same images with `okng train FOLDER --product {product} --detector {usual}`, and "
+            "evaluate this one again"
+        )
+        return replace(found, notes=(*found.notes, note))
+    try:
+        other = judge(load(name, policy=inspector.policy, settings=settings))
+    except OkngError as error:
+        note = f"{name} could not be compared with: {error}"
+        return replace(found, notes=(*found.notes, note))
+    return _beside(found, [other])
 
 
 def _evaluated(

@@ -96,7 +96,10 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Beside:
-    """What another model makes of the same images, at its own thresholds."""
+    """What another model makes of the same images, at its own thresholds.
+
+    `same_images` is False where one of the two was made from images that the other judged.
+    """
 
     model: str
     detector: str
@@ -107,6 +110,7 @@ class Beside:
     good_reviewed: Rate
     escapes: Rate
     graph_ms: float | None
+    same_images: bool = True
 
     def record(self) -> dict[str, object]:
         rates = {name: getattr(self, name).record() for name in _RATES}

@@ -117,10 +117,11 @@ def comparison(evaluation: Evaluation) -> list[str]:
         pair = figure(own), figure(other.image_auroc)
         more = other.image_auroc > own
         how = "as well as" if pair[0] == pair[1] else "worse than" if more else "better than"
-        areas = f"{pair[0]} both" if pair[0] == pair[1] else f"{pair[0]} against {pair[1]}"
+        images = "these images" if other.same_images else "images that are not all the same"
+        areas = f"{pair[0]} for both" if pair[0] == pair[1] else f"{pair[0]} against {pair[1]}"
         sentences.append(
             f"{evaluation.model} ({evaluation.manifest.detector}) tells good from defective {how} "
-            f"{other.model} ({other.detector}) on these images: image AUROC {areas}."
+            f"{other.model} ({other.detector}) on {images}: image AUROC {areas}."
         )
     return sentences
 

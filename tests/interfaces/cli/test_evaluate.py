@@ -156,6 +156,7 @@ def test_another_model_judges_the_same_images(okng: Okng, bolt: Path, tmp_path: 
     assert "bolt-2 gaussian" in said
     assert "bolt-1 memory" in said
     assert "bolt-2 (gaussian) tells good from defective as well as bolt-1 (memory)" in said
+    assert "\\u" not in said
     (other,) = json.loads(page.with_suffix(".json").read_text("utf-8"))["beside"]
     alone = okng("evaluate", bolt, "--model", "bolt-1", "--json").json
     assert other["model"] == "bolt-1"
@@ -176,7 +177,48 @@ def test_what_is_learned_stands_beside_the_memory(okng: Okng, bolt: Path) -> Non
     assert okng("models", "delete", "bolt-1").code == 0
     left = okng(*asked).json
     assert left["beside"] == []
-    assert "no model of the detector memory to compare with" in " ".join(left["notes"])
+    assert "okng train FOLDER --product bolt --detector memory" in left["notes"][-1]
+
+
+def test_a_comparison_that_nobody_asked_for_ends_nothing(
+    okng: Okng, bolt: Path, tmp_path: Path
+) -> None:
+    """Where the newest memory was made from these very images, a note says so; asked for by name
+    it is an error."""
+    learning = ("--detector", "autoencoder", "--set", "epochs=1", "--set", "steps=1")
+    assert okng("train", bolt, *learning, "--size", "64").code == 0
+    every = tmp_path / "every"
+    for kind in ("good", "spot"):
+        for image in (bolt / "test" / kind).iterdir():
+            (every / "train" / "good").mkdir(parents=True, exist_ok=True)
+            shutil.copy(image, every / "train" / "good" / f"{kind}_{image.name}")
+    own = ("--product", "bolt", "--size", "64", "--set", "bank_size=48")
+    assert okng("train", every, *own).code == 0
+    done = okng("evaluate", bolt, "--model", "bolt-2", "--json")
+    assert done.code == 0
+    assert done.json["beside"] == []
+    assert "bolt-3 could not be compared with: bolt-3 was made from all" in done.json["notes"][-1]
+    asked = okng("evaluate", bolt, "--model", "bolt-2", "--beside", "bolt-3")
+    assert asked.code == 5
+    assert "bolt-3 was made from all of these 10 test images" in " ".join(asked.err.split())
+
+
+def test_models_of_different_images_are_told_apart(okng: Okng, bolt: Path, tmp_path: Path) -> None:
+    """A model of another product may stand beside; what it was made from it does not judge, and
+    the comparison says that the images are not all the same."""
+    folder = tmp_path / "nut"
+    shutil.copytree(bolt / "train", folder / "train")
+    for name in ("00.png", "01.png"):
+        shutil.copy(bolt / "test" / "good" / name, folder / "train" / "good" / f"t{name}")
+    assert okng("train", folder, "--size", "64", "--set", "bank_size=48").code == 0
+    done = okng("evaluate", bolt, "--beside", "nut", "--json")
+    (other,) = done.json["beside"]
+    assert (other["model"], other["same_images"]) == ("nut-1", False)
+    assert other["overkill"]["total"] == 3
+    assert done.json["counts"]["good"] == 5
+    assert "nut-1 was judged on 8 images, this model on 10 images" in done.json["notes"][-1]
+    said = " ".join(okng("evaluate", bolt, "--beside", "nut").out.split())
+    assert "nut-1 (memory) on images that are not all the same" in said
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import time
 import pytest
 from PIL import Image
 
+import okng
 from okng.adapters.security.passwords import Argon2Passwords
 from okng.bootstrap.service import build_service
 from okng.domain.people import Principal, Right
@@ -135,3 +136,29 @@ def test_an_evaluation_goes_on_after_a_restart(trained, tmp_path):
         assert known.result is not None
     finally:
         second.close()
+
+
+def test_what_is_learned_stands_beside_the_memory(trained, tmp_path):
+    """As on the command line: the newest memory of the product, in the record and the report."""
+    home = tmp_path / "home"
+    shutil.copytree(trained / "home" / "models", home / "models")
+    settings = Settings(home=home, dataset_roots=(trained / "parts",))
+    folder = trained / "parts" / "flange"
+    short = okng.TrainingOptions("autoencoder", size=(64, 64), config={"epochs": 1, "steps": 1})
+    assert okng.train(folder, options=short, settings=settings).model.name == "flange-3"
+    service = build_service(settings, CHEAP)
+    try:
+        service.start()
+        dataset = service.datasets.register("flange", "measured", str(folder), ADMIN).id
+        service.evaluations.start("flange-3", dataset, ADMIN)
+        until = time.monotonic() + 60
+        while (known := service.evaluations.get("flange-3", dataset, ADMIN)).state != "done":
+            assert known.state in ("queued", "running"), known
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        (other,) = known.result["beside"]
+        assert (other["model"], other["detector"]) == ("flange-2", "memory")
+        report = service.evaluations.page("flange-3", dataset, ADMIN)
+        assert b"Beside other models" in report
+    finally:
+        service.close()

@@ -133,18 +133,24 @@ def _say_beside(output: Output, evaluation: "Evaluation") -> None:
     """Show the figures of other models below the model's own."""
     from okng.reports.evaluation import comparison
 
+    areas, rates = ["image AUROC", "pixel AUROC", "AUPRO"], ["overkill", "to review", "escapes"]
     output.table(
-        ["model", "detector", "image AUROC", "pixel AUROC", "AUPRO", "overkill", "escapes"],
+        ["model", "detector", *areas, *rates, "graph"],
         [
             [
                 one.model,
                 one.detector,
                 *map(_figure, (one.image_auroc, one.pixel_auroc, one.aupro)),
-                *(f"{rate.count:,} of {rate.total:,}" for rate in (one.overkill, one.escapes)),
+                *(
+                    f"{rate.count:,} of {rate.total:,}"
+                    for rate in (one.overkill, one.good_reviewed, one.escapes)
+                ),
+                "–" if one.graph_ms is None else f"{one.graph_ms:.1f} ms",
             ]
             for one in (evaluation.in_short, *evaluation.beside)
         ],
         left=2,
+        spare=(8, 4, 6, 3),
     )
     for sentence in comparison(evaluation):
         output.line(sentence)
