@@ -27,19 +27,22 @@ class Tier:
 
 
 _ACCURATE = "dinov2-small"
+_CHOSEN_IN = {"projection": 32}
+"""The larger network's features have many dimensions, and choosing a bank in all of them would take
+many times as long; the tiers that use it choose their banks in few."""
 
 TIERS: Mapping[str, Tier] = {
     tier.name: tier
     for tier in (
         Tier("fast", "memory"),
-        Tier("balanced", "memory", {"backbone": _ACCURATE}, (_ACCURATE,)),
+        Tier("balanced", "memory", {"backbone": _ACCURATE, **_CHOSEN_IN}, (_ACCURATE,)),
         Tier(
             "accurate",
             "fusion",
             {
                 "members": (
-                    {"detector": "memory"},
-                    {"detector": "memory", "backbone": _ACCURATE},
+                    {"detector": "memory", **_CHOSEN_IN},
+                    {"detector": "memory", "backbone": _ACCURATE, **_CHOSEN_IN},
                 )
             },
             (_ACCURATE,),

@@ -67,11 +67,12 @@ class MemoryConfig(FrozenConfig):
         int,
         Field(
             title="Projection",
-            description="Dimensions in which the bank is chosen; the bank itself keeps all.",
+            description="Dimensions in which the bank is chosen at most; fewer take less time, "
+            "more choose better. The bank itself keeps all.",
             ge=1,
             le=4096,
         ),
-    ] = 32
+    ] = 256
     turns: Annotated[
         Annotated[int, Field(ge=1, le=64)] | Literal["auto"],
         Field(
