@@ -99,9 +99,9 @@ def test_an_unknown_tier_is_refused(settings: Settings) -> None:
 
 def test_settings_come_on_top_of_a_tier(with_backbone: Settings) -> None:
     """What a person says beats what the tier says."""
-    options = TrainingOptions(tier="balanced", config={"bank_size": 100})
+    options = TrainingOptions(tier="balanced", config={"bank_size": 100, "projection": 64})
     wanted = chosen_tier(options, with_backbone, 20, silent)
-    assert wanted.config == {"backbone": "dinov2-small", "bank_size": 100}
+    assert wanted.config == {"backbone": "dinov2-small", "bank_size": 100, "projection": 64}
 
 
 @pytest.mark.parametrize("name", ["memory", "gaussian", "fusion"])
