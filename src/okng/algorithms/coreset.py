@@ -39,16 +39,15 @@ def greedy_k_center(
     if count >= n:
         return np.arange(n)
     squares = np.einsum("ij,ij->i", points, points)
-    extended = np.concatenate([points, np.ones((n, 1), np.float32)], axis=1)
     nearest = np.full(n, np.inf, np.float32)
     chosen = np.array([rng.integers(n)])
-    _bring_near(nearest, extended, squares, chosen)
+    _bring_near(nearest, points, squares, chosen)
     while len(chosen) < count:
         width = min(_CANDIDATES, n)
         candidates = np.argpartition(nearest, n - width)[n - width :]
         picks = _pick(points[candidates], nearest[candidates], count - len(chosen))
         new = candidates[picks]
-        _bring_near(nearest, extended, squares, new)
+        _bring_near(nearest, points, squares, new)
         chosen = np.concatenate([chosen, new])
         told(len(chosen))
     return chosen
@@ -71,12 +70,15 @@ def _pick(candidates: Floats, nearest: Floats, count: int) -> list[int]:
     return picks
 
 
-def _bring_near(nearest: Floats, extended: Floats, squares: Floats, new: Array) -> None:
+def _bring_near(nearest: Floats, points: Floats, squares: Floats, new: Array) -> None:
     """Lower each point's squared distance to the nearest chosen point, given new ones."""
-    centres = np.concatenate([-2 * extended[new, :-1], squares[new, None]], axis=1)
+    centres = np.concatenate([-2 * points[new], squares[new, None]], axis=1)
+    extended = np.ones((_BLOCK, centres.shape[1]), np.float32)  # each point, and 1
     for start in range(0, len(nearest), _BLOCK):
         block = slice(start, start + _BLOCK)
-        distances = (centres @ extended[block].T).min(axis=0) + squares[block]
+        rows = extended[: len(points[block])]
+        rows[:, :-1] = points[block]
+        distances = (centres @ rows.T).min(axis=0) + squares[block]
         np.minimum(nearest[block], distances, out=nearest[block])
     nearest[new] = -np.inf
 
