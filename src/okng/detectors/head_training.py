@@ -154,12 +154,17 @@ class _CrossFitting:
                 scores[i], maps[i] = float(found["score"][0]), found["anomaly_map"][0]
                 done += 1
                 progress("cross-fit", done, 2 * count)
+            del session  # the next fit needs its room
             if apart and len(numbers) > 2:
-                session = self._fit(fold, other, told=silent)
-                asked = self._images_of(other)[:_APART]
-                runs = (session.run({"features": self.kept[i][None]}) for i in asked)
-                others[fold] = np.concatenate([found["anomaly_map"] for found in runs])
+                others[fold] = self._maps_apart(fold, other)
         return CrossFitted(scores, maps, others)
+
+    def _maps_apart(self, fold: int, other: int) -> Floats:
+        """Return maps of a few images of the other fold that know nothing of either."""
+        session = self._fit(fold, other, told=silent)
+        asked = self._images_of(other)[:_APART]
+        runs = (session.run({"features": self.kept[i][None]}) for i in asked)
+        return np.concatenate([found["anomaly_map"] for found in runs])
 
     def _images_of(self, fold: int) -> list[int]:
         return [i for i, other in enumerate(self.folds) if other == fold]

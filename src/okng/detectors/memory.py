@@ -183,14 +183,18 @@ class BankTrainer:
 
     def fit(self, features: Iterator[Floats], count: int, progress: Progress) -> ModelProto:
         """Build the head; see `okng.detectors.head_training.HeadTrainer`."""
+        bank = self._bank(features, count, progress)  # and what it was chosen from is gone
+        return nearest_neighbour_head(bank, self._config.scoring(self._cells))
+
+    def _bank(self, features: Iterator[Floats], count: int, progress: Progress) -> Floats:
+        """Choose the bank, float32 `[M, C]`."""
         config = self._config
         rng = np.random.default_rng(config.seed)
         sample = self._sample(features, count, rng)
         projected = random_projection(sample, config.projection, rng)
         rows = self.bank_rows(count)
         chosen = greedy_k_center(projected, rows, rng, lambda done: progress("fit", done, rows))
-        bank = sample[chosen]
-        return nearest_neighbour_head(bank, config.scoring(self._cells))
+        return sample[chosen]
 
     def _sample(self, features: Iterator[Floats], count: int, rng: np.random.Generator) -> Floats:
         """Draw the same number of cells from each image; float32 `[drawn, C]`."""
