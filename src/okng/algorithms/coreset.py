@@ -83,16 +83,17 @@ def _bring_near(nearest: Floats, points: Floats, squares: Floats, new: Array) ->
     nearest[new] = -np.inf
 
 
-def random_projection(points: Floats, dimensions: int, rng: np.random.Generator) -> Floats:
-    """Project to fewer dimensions with distances kept on average (Johnson & Lindenstrauss 1984).
+def projection_matrix(d: int, dimensions: int, rng: np.random.Generator) -> Floats:
+    """Return what keeps distances on average in fewer dimensions (Johnson & Lindenstrauss 1984).
 
     Args:
-        points: float32 `[n, d]`.
-        dimensions: how many to keep; the points themselves where d is not larger.
+        d: dimensions of the points.
+        dimensions: how many to keep; the identity where d is not larger.
+
+    Returns:
+        float32 `[d, min(d, dimensions)]`, to multiply points with.
     """
-    d = points.shape[1]
     if dimensions >= d:
-        return points
+        return np.eye(d, dtype=np.float32)
     matrix = rng.standard_normal((d, dimensions), dtype=np.float32) / np.sqrt(dimensions)
-    projected: Floats = points @ matrix.astype(np.float32)
-    return projected
+    return np.asarray(matrix, np.float32)

@@ -28,8 +28,8 @@ class Tier:
 
 _ACCURATE = "dinov2-small"
 _CHOSEN_IN = {"projection": 32}
-"""The larger network's features have many dimensions, and choosing a bank in all of them would take
-many times as long; the tiers that use it choose their banks in few."""
+"""The larger network is what its tiers cost; their banks are chosen in fewer dimensions than others
+are, as their figures were measured."""
 
 TIERS: Mapping[str, Tier] = {
     tier.name: tier

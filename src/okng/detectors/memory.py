@@ -4,19 +4,21 @@ PatchCore (Roth et al. 2022, arXiv:2106.08265) with a bank whose size is fixed b
 training memory and inspection time are known before the first image.
 """
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Annotated, ClassVar, Literal
+from typing import IO, Annotated, ClassVar, Literal
 
 import numpy as np
 from onnx import ModelProto
 from pydantic import Field
 
-from okng.algorithms.coreset import greedy_k_center, random_projection
+from okng.algorithms.coreset import greedy_k_center, projection_matrix
 from okng.detectors.copies import CopyPlan, choose_copies
 from okng.detectors.frozen import FrozenConfig, features_for, inspected_cells
 from okng.detectors.head_training import Learned, train_head
-from okng.domain.arrays import Floats, Mask
+from okng.detectors.temporary_files import append
+from okng.domain.arrays import Array, Floats, Mask
 from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
 from okng.graphs.backbone import SHIPPED, Backbones
 from okng.graphs.heads import nearest_neighbour_head
@@ -72,7 +74,7 @@ class MemoryConfig(FrozenConfig):
             ge=1,
             le=4096,
         ),
-    ] = 256
+    ] = 64
     turns: Annotated[
         Annotated[int, Field(ge=1, le=64)] | Literal["auto"],
         Field(
@@ -187,24 +189,35 @@ class BankTrainer:
         return nearest_neighbour_head(bank, self._config.scoring(self._cells))
 
     def _bank(self, features: Iterator[Floats], count: int, progress: Progress) -> Floats:
-        """Choose the bank, float32 `[M, C]`."""
+        """Choose the bank, float32 `[M, C]`, from the same number of cells of each image.
+
+        Only their projections are held; the cells themselves lie in a temporary file meanwhile.
+        """
         config = self._config
         rng = np.random.default_rng(config.seed)
-        sample = self._sample(features, count, rng)
-        projected = random_projection(sample, config.projection, rng)
-        rows = self.bank_rows(count)
-        chosen = greedy_k_center(projected, rows, rng, lambda done: progress("fit", done, rows))
-        return sample[chosen]
-
-    def _sample(self, features: Iterator[Floats], count: int, rng: np.random.Generator) -> Floats:
-        """Draw the same number of cells from each image; float32 `[drawn, C]`."""
-        each = self._drawn_per_image(count)
+        each, cells = self._drawn_per_image(count), int(self._cells.sum())
+        drawn = [rng.choice(cells, each, replace=False) for _ in range(count)]
         first = next(features)
-        drawn = np.empty((count * each, len(first)), np.float32)
-        for i, item in enumerate(chain([first], features)):
-            cells = item[:, self._cells].T
-            drawn[i * each : (i + 1) * each] = cells[rng.choice(len(cells), each, replace=False)]
-        return drawn
+        channels = len(first)
+        matrix = projection_matrix(channels, config.projection, rng)
+        projected = np.empty((count * each, matrix.shape[1]), np.float32)
+        rows = self.bank_rows(count)
+        with tempfile.TemporaryFile(prefix="okng-cells-") as file:
+            for i, item in enumerate(chain([first], features)):
+                taken = item[:, self._cells].T[drawn[i]]
+                append(file, np.ascontiguousarray(taken, np.float32).tobytes())
+                projected[i * each : (i + 1) * each] = taken @ matrix
+            chosen = greedy_k_center(projected, rows, rng, lambda done: progress("fit", done, rows))
+            return _rows(file, chosen, channels)
 
     def _drawn_per_image(self, images: int) -> int:
         return min(int(self._cells.sum()), max(1, self._config.sample_size // images))
+
+
+def _rows(file: IO[bytes], chosen: Array, channels: int) -> Floats:
+    """Read these rows, float32 `[len(chosen), channels]`."""
+    found = np.empty((len(chosen), channels), np.float32)
+    for place, row in enumerate(chosen):
+        file.seek(int(row) * found[0].nbytes)
+        found[place] = np.frombuffer(file.read(found[0].nbytes), np.float32)
+    return found
