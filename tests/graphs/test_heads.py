@@ -44,9 +44,10 @@ def nearest_by_hand(features: np.ndarray, bank: np.ndarray) -> np.ndarray:
     return away.reshape(len(features), ROWS, COLUMNS)
 
 
-def test_nearest_neighbour_is_the_nearest(runtime: Runtime) -> None:
+@pytest.mark.parametrize("size", [40, 4096, 9000])
+def test_nearest_neighbour_is_the_nearest(runtime: Runtime, size: int) -> None:
     """Without blur the map is the distance to the nearest bank feature, searched one by one."""
-    features, bank = features_of(0), bank_of(1)
+    features, bank = features_of(0), bank_of(1, size)
     score, anomaly_map = run(runtime, nearest_neighbour_head(bank, MapScoring(0, 0, ALL)), features)
     expected = nearest_by_hand(features, bank)
     assert anomaly_map == pytest.approx(expected, rel=1e-4, abs=1e-4)

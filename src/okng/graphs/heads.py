@@ -14,6 +14,8 @@ from okng.domain.arrays import Array, Floats, Mask
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.features import Features
 
+_AT_ONCE = 4096
+"""Features of a bank that are compared at once: their products need memory, and fit into a cache."""
 
 @dataclass(frozen=True)
 class MapScoring:
@@ -32,8 +34,8 @@ class MapScoring:
 def nearest_neighbour_head(bank: Floats, scoring: MapScoring) -> ModelProto:
     """Build the head whose map is the distance to the nearest feature of the bank.
 
-    Exact: ||x - b||^2 = ||x||^2 - 2 x.b + ||b||^2, the products in one matrix multiplication; a
-    distance below a thousandth of ||x|| counts as that.
+    Exact: ||x - b||^2 = ||x||^2 - 2 x.b + ||b||^2, the products in one matrix multiplication for
+    each `_AT_ONCE` features; a distance below a thousandth of ||x|| counts as that.
 
     Args:
         bank: float32 `[M, C]`.
@@ -41,9 +43,13 @@ def nearest_neighbour_head(bank: Floats, scoring: MapScoring) -> ModelProto:
     """
     graph = GraphBuilder("nearest_neighbour")
     x = _cells(graph, bank.shape[1], scoring)
-    products = graph.node("MatMul", x, graph.constant(np.float32(-2) * bank.T))
-    shifted = graph.node("Add", products, graph.constant((bank * bank).sum(axis=1)))
-    nearest = graph.node("ReduceMin", shifted, graph.ints(2), keepdims=0)
+    least = []
+    for at in range(0, len(bank), _AT_ONCE):
+        part = bank[at : at + _AT_ONCE]
+        products = graph.node("MatMul", x, graph.constant(np.float32(-2) * part.T))
+        shifted = graph.node("Add", products, graph.constant((part * part).sum(axis=1)))
+        least.append(graph.node("ReduceMin", shifted, graph.ints(2), keepdims=0))
+    nearest = graph.node("Min", *least) if len(least) > 1 else least[0]
     own = graph.node("ReduceSum", graph.node("Mul", x, x), graph.ints(2), keepdims=0)
     # Below this the difference of the large terms is rounding alone, and runtimes would disagree.
     floor = graph.node("Mul", own, graph.constant(np.float32(1e-6)))

@@ -92,12 +92,13 @@ def train(
         tolerance = TOLERANCE * max(_scale(fitted), 1e-3)
         clear = ClearOf(calibration, tolerance)
         golden, pictures = _golden(images, fitted.scores, session, clear, plan.max_pixels)
+        height, width = session.run({"image": _blank(plan.view)})["anomaly_map"].shape[1:]
+        del session  # each runtime loads the graph again, and needs its room
         held_out = fitted.scored if evidence is Evidence.HELD_OUT else []
         data = _data_card(dataset, images, groups, held_out, plan.group_pattern)
         unseen = _unseen(fitted, images.digests, groups)
 
     def build(version: int) -> Model:
-        height, width = session.run({"image": _blank(plan.view)})["anomaly_map"].shape[1:]
         manifest = Manifest(
             product=plan.product,
             version=version,
