@@ -5,10 +5,11 @@
 `pieces`: casting split anew for each seed so that all images of a piece are on one side; the figure
 that counts. `published`: casting as it is published, where most test images show pieces that are
 trained on. `held`: of its training images alone, 30 % of each class held out at random, image by
-image as published; to choose settings by before the test images are looked at. `kinds`: neu, six kinds and no good class, in five folds that keep near-duplicates
-together; `probe` with each backbone. Classes are named by the highest class score, and every
-threshold comes from training images alone. In `--detectors` stand the trials of `TRIALS`, and
-any classifier by its name, with its defaults: `--detectors probe cnn transfer transfer-cross-fit`.
+image as published; to choose settings by before the test images are looked at. `kinds`: neu, six
+kinds and no good class, in five folds that keep near-duplicates together; `probe` with each
+backbone. Classes are named by the highest class score, and every threshold comes from training
+images alone. In `--detectors` stand the trials of `TRIALS`, and any classifier by its name, with
+its defaults: `--detectors probe cnn transfer transfer-cross-fit`.
 Results are kept, so that a run goes on where one ended; `--fresh` forgets them, `--shown` prints
 them as they are.
 """

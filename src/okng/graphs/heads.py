@@ -15,7 +15,8 @@ from okng.graphs.builder import GraphBuilder
 from okng.graphs.features import Features
 
 _AT_ONCE = 4096
-"""Features of a bank that are compared at once: their products need memory, and fit into a cache."""
+"""Features of a bank that are compared at once: their products need memory."""
+
 
 @dataclass(frozen=True)
 class MapScoring:
