@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from okng.domain.arrays import Array
-from okng.domain.errors import BadSetting, TrainingFailed
+from okng.domain.errors import TrainingFailed
 from okng.domain.learning import Interrupted
 from okng.domain.ports import Progress, silent
-from okng.learning.engine import LOSS, VALIDATION, Fitted, device_of, fit, mixed_precision
+from okng.learning.engine import LOSS, VALIDATION, Fitted, fit
 from okng.learning.optimizers import build_optimizer, rate_share
 from okng.learning.saved_state import Saved
 from okng.learning.settings import LearningConfig
@@ -247,23 +247,6 @@ def test_weight_decay_reaches_every_optimizer() -> None:
         config = LearningConfig(optimizer=name, l2=0.25, learning_rate=0.125)
         group = build_optimizer(config, [(nn.Linear(1, 1), 1.0)]).param_groups[0]
         assert (group["weight_decay"], group["lr"]) == (0.25, 0.125)
-
-
-def test_mixed_precision_computes_in_bfloat16() -> None:
-    """Where it is wanted, products are bfloat16, and the weights stay float32."""
-    layer, cpu = nn.Linear(2, 2), torch.device("cpu")
-    for precision, expected in (("bfloat16", torch.bfloat16), ("auto", torch.float32)):
-        with mixed_precision(LearningConfig(precision=precision), cpu):
-            assert layer(torch.zeros(1, 2)).dtype == expected
-    assert layer.weight.dtype == torch.float32
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_is_not_there() -> None:
-    """Wanting one is refused; without a wish it learns on the processor."""
-    with pytest.raises(BadSetting, match="no GPU"):
-        device_of(LearningConfig(device="cuda"))
-    assert device_of(LearningConfig()).type == "cpu"
 
 
 def test_the_process_is_left_as_it_was() -> None:

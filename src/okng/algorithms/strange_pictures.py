@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from okng.domain.arrays import Floats, Pixels
+from okng.domain.ports import Pictures
 
 _AS_IT_IS, _LEAVES, _DISTORTED = 0.15, 0.15, 0.15
 """Shares of pictures; the rest have pieces pasted in."""
@@ -26,7 +27,7 @@ class StrangePicture:
 
 
 def strange_picture(
-    good: Sequence[Pixels], rng: np.random.Generator, others: Sequence[Pixels] = ()
+    good: Sequence[Pixels], rng: np.random.Generator, others: Pictures | None = None
 ) -> StrangePicture:
     """Draw one picture.
 
@@ -76,15 +77,15 @@ def dead_leaves(height: int, width: int, count: int, rng: np.random.Generator) -
 
 
 def _unrelated(
-    height: int, width: int, rng: np.random.Generator, others: Sequence[Pixels]
+    height: int, width: int, rng: np.random.Generator, others: Pictures | None
 ) -> Pixels:
-    if others and rng.random() < 0.5:
+    if others is not None and rng.random() < 0.5:
         return others[int(rng.integers(len(others)))]
     return dead_leaves(height, width, int(rng.integers(5, 120)), rng)
 
 
 def _patched(
-    good: Sequence[Pixels], rng: np.random.Generator, others: Sequence[Pixels]
+    good: Sequence[Pixels], rng: np.random.Generator, others: Pictures | None
 ) -> StrangePicture:
     """Paste soft or sharp pieces of strange pictures, of all sizes, into a good one."""
     pixels = with_gain(good[0], rng.uniform(0.9, 1.1))

@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
 from okng import plugins
+from okng.adapters.datasets.picture_folder import PictureFolder
 from okng.adapters.stores.model_folder import FolderModelStore
 from okng.adapters.stores.training_checkpoints import TrainingCheckpoints
 from okng.detectors.frozen import StandsOnBackbones
 from okng.domain.errors import BadSetting, MissingExtra
-from okng.domain.ports import Classifier, Detector, Resumable, Runtime
+from okng.domain.ports import Classifier, Detector, Resumable, Runtime, Widening
 from okng.graphs.backbone import Backbone, Backbones
+from okng.services.datasets import allowed_folder
 from okng.settings import Settings
 
 _SIDE_PX = 256
@@ -65,13 +68,20 @@ class BuiltDetector:
 
 
 def build_detector(
-    name: str, values: Mapping[str, object], runtime: Runtime, settings: Settings
+    name: str,
+    values: Mapping[str, object],
+    runtime: Runtime,
+    settings: Settings,
+    within: Sequence[Path] | None = None,
 ) -> BuiltDetector:
     """Build a detector; one that stands on backbones is handed the backbones, too.
 
+    `within` are the folders below which one must lie that a setting names; None: anywhere.
+
     Raises:
-        BadSetting: there is no such detector, setting or backbone.
+        BadSetting: there is no such detector, setting, backbone or folder.
         BadModel: the backbone is damaged.
+        Forbidden: a folder lies elsewhere.
     """
     detector_class = plugins.load("detector", name, settings.plugins)
     config = build_config(name, values, settings)
@@ -82,10 +92,19 @@ def build_detector(
         detector = detector_class(config, runtime, shelf)
     else:
         used, detector = (), detector_class(config, runtime)
+    if isinstance(detector, Widening) and (folder := getattr(config, "unrelated", "")):
+        detector = detector.beside(_pictures(folder, settings, within))
     is_slow = isinstance(detector, Resumable)
     if is_slow:
         detector = detector.resuming(TrainingCheckpoints(settings.home / "unfinished"))
     return BuiltDetector(detector, config, used, is_slow=is_slow)
+
+
+def _pictures(folder: str, settings: Settings, within: Sequence[Path] | None) -> PictureFolder:
+    if within is None:
+        return PictureFolder(Path(folder), settings.max_pixels)
+    place, root = allowed_folder(folder, within, settings.home)
+    return PictureFolder(place, settings.max_pixels, root)
 
 
 def usual_size(name: str, values: Mapping[str, object], settings: Settings) -> tuple[int, int]:

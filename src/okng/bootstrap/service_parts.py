@@ -59,7 +59,7 @@ from okng.services.uploads import UploadLimits, Uploads
 from okng.settings import Settings
 
 _TRAINING_SETTINGS = {
-    "home", "runtime", "device", "precision", "threads", "plugins", "max_pixels",
+    "home", "runtime", "device", "precision", "threads", "plugins", "max_pixels", "dataset_roots",
 }  # fmt: skip
 """What the process of a training is told; the database's password is not for it."""
 _TYPICAL_IMAGES = 200

@@ -177,7 +177,7 @@ def _over(name: str, spent: float, budget_ms: float) -> BadSetting:
 
 def _milliseconds(options: TrainingOptions, settings: Settings, images: int) -> float:
     runtime = installed_runtimes(settings)[0]
-    built = build_detector(options.detector, options.config, runtime, settings)
+    built = build_detector(options.detector, options.config, runtime, settings, options.within)
     view = make_view(options, settings, built.size)
     detector = cast(Sketched, built.detector)  # those of the tiers are
     inspected = np.ones((view.height, view.width), np.bool_)

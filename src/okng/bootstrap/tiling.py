@@ -1,8 +1,9 @@
 """Look at large images through tiles: whether to, at which size, and by which detector."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import lcm
+from pathlib import Path
 from typing import Any
 
 from okng.algorithms.pixels import read_size
@@ -24,6 +25,7 @@ def build_in_tiles(
     tile: Mapping[str, object],
     runtime: Runtime,
     settings: Settings,
+    within: Sequence[Path] | None = None,
 ) -> BuiltDetector:
     """Build a detector behind tiles, which are fitted to what it takes.
 
@@ -33,12 +35,14 @@ def build_in_tiles(
         tile: settings of `okng.detectors.tiled.TiledConfig` by name.
         runtime: for the training.
         settings: of the process.
+        within: as of `build_detector`.
 
     Raises:
         BadSetting: a setting is none, or the detector cannot be tiled.
     """
     config = _told_turns(build_config(name, values, settings))
-    built = build_detector(name, config.model_dump(mode="json"), runtime, settings)
+    values = config.model_dump(mode="json")
+    built = build_detector(name, values, runtime, settings, within)
     parts = getattr(built.config, "members", None) or (built.config,)
     cells: list[int] = [part.cell_px for part in parts if getattr(part, "cell_px", None)]
     if len(cells) < len(parts):

@@ -98,10 +98,12 @@ def plan_training(
     """Build the detector and all else that a training needs; the tier is settled."""
     values = {"seed": options.seed, **options.config}
     if options.tile is None:
-        built = build_detector(options.detector, values, runtime, settings)
+        built = build_detector(options.detector, values, runtime, settings, options.within)
         size = built.size
     else:
-        built = build_in_tiles(options.detector, values, options.tile, runtime, settings)
+        built = build_in_tiles(
+            options.detector, values, options.tile, runtime, settings, options.within
+        )
         size = seen_size(dataset, options.roi, settings.max_pixels) or built.size
     return TrainingPlan(
         product=product_name(product or dataset.name),
@@ -133,7 +135,7 @@ def network_layers(
     if not hasattr(detector_class, "layers"):
         return ()
     values = {"seed": options.seed, **options.config}
-    built = build_detector(options.detector, values, runtime(settings), settings)
+    built = build_detector(options.detector, values, runtime(settings), settings, options.within)
     assert isinstance(built.detector, Layered)
     width, height = options.size or built.size
     learned = [one for one in dataset.train_labelled if one.split is not Split.VALIDATION]

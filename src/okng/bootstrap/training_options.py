@@ -27,7 +27,8 @@ class TrainingOptions:
     `okng.detectors.tiled.TiledConfig` by name, as in `{"tile_px": 512}`: then images are looked at
     through tiles, and in their own size unless `size` is given. `roi` is in pixels of the original
     image; `mask` is an image file or its bytes, black where nothing is inspected. `config` holds
-    settings of the detector by name.
+    settings of the detector by name; a folder among them must lie below one of `within`, or may
+    lie anywhere if that is None.
     """
 
     detector: str = "memory"
@@ -43,6 +44,7 @@ class TrainingOptions:
     calibration: CalibrationPlan = CalibrationPlan.AUTO
     group_pattern: str | None = None
     seed: int = 0
+    within: Sequence[Path] | None = None
 
 
 def make_view(

@@ -1,6 +1,7 @@
 """What the services need from the world."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
@@ -233,6 +234,48 @@ class Resumable(Protocol):
 
     def resuming(self, checkpoints: Checkpoints) -> Self:
         """Return the same detector or classifier, which keeps there how far it has come."""
+        ...
+
+
+class Pictures(Protocol):
+    """Pictures of anything and of one size, fetched one at a time.
+
+    `digest` is what only the same pictures have; `notes` what their user should hear of them.
+    """
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Pixels:
+        """Return uint8 `[H, W, 3]`, RGB."""
+        ...
+
+
+class PictureSource(Protocol):
+    """Where pictures lie that have nothing to do with a product."""
+
+    def sized(
+        self, height: int, width: int, progress: Progress
+    ) -> AbstractContextManager[Pictures]:
+        """Read them at a size, in pixels; progress hears the stage `read others`.
+
+        Raises:
+            BadDataset: there is none that can be read.
+        """
+        ...
+
+
+@runtime_checkable
+class Widening(Protocol):
+    """A detector that may learn from pictures that have nothing to do with the product, too."""
+
+    def beside(self, others: PictureSource) -> Self:
+        """Return the same detector, which learns from these beside its images."""
         ...
 
 

@@ -21,7 +21,8 @@ from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignor
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.heads import MapScoring, finish
 from okng.learning.augmentation import CORRUPTIONS, augment, augmented_pixels
-from okng.learning.engine import VALIDATION, device_of, fit, mixed_precision
+from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.engine import VALIDATION, fit
 from okng.learning.pictures import batch_of, front, seen_size, to_tensor
 from okng.learning.settings import LearningConfig
 from okng.learning.to_onnx import write
@@ -180,7 +181,8 @@ class _Drawing:
 
     def __init__(self, images: Images, config: AutoencoderConfig) -> None:
         self._images, self._config = images, config
-        self._device = device_of(config)
+        self._devices = devices_of(config)
+        self._device = self._devices[0]
         height, width = images.inspected.shape
         self._seen = seen_size(height, width, config.multiple)
         self.learned, self._held = validation_split(
@@ -221,7 +223,8 @@ class _Drawing:
     def _difference(self, shown: Tensor, wanted: Tensor) -> Tensor:
         """Return how far what is drawn of some pictures is from others, on the mean."""
         with mixed_precision(self._config, self._device):
-            drawn = self.network(shown)
+            drawn = shared(self.network, shown, self._devices)
+        assert isinstance(drawn, Tensor)
         found = difference(wanted, drawn.float(), self._config.loss)
         return (found * self._weight).sum() / (len(shown) * self._weight.sum())
 

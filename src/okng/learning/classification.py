@@ -26,7 +26,8 @@ from okng.domain.ports import Images, Truth
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.class_head import answer
 from okng.learning.augmentation import augment
-from okng.learning.engine import VALIDATION, Fitted, Group, device_of, mixed_precision
+from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.engine import VALIDATION, Fitted, Group
 from okng.learning.frozen_part import FrozenPart
 from okng.learning.pictures import batch_of, front, to_tensor
 from okng.learning.settings import LearningConfig
@@ -99,7 +100,8 @@ class Classifying:
             groups: what of the network learns at which share of the rate; all of it unless given.
         """
         self._images, self._truth, self.seen, self._config = images, truth, seen, config
-        self._device = device_of(config)
+        self._devices = devices_of(config)
+        self._device = self._devices[0]
         # Channels last is how processors convolve fastest; numbers are the same.
         self.network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.groups = groups or ((network, 1.0),)
@@ -167,7 +169,9 @@ class Classifying:
 
     def _class_scores(self, x: Tensor) -> Tensor:
         with mixed_precision(self._config, self._device):
-            planes = self.network(x.contiguous(memory_format=torch.channels_last))
+            x = x.contiguous(memory_format=torch.channels_last)
+            planes = shared(self.network, x, self._devices)
+        assert isinstance(planes, Tensor)
         scores: Tensor = (planes.float() * self._share).sum((2, 3))
         return scores
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from okng.domain.arrays import Array
-from okng.domain.errors import BadSetting, TrainingFailed
+from okng.domain.errors import TrainingFailed
 from okng.domain.learning import Interrupted, LearningCurve, Watching
 from okng.domain.ports import Progress
 from okng.learning.optimizers import build_optimizer, rate_share, set_rate
@@ -267,27 +267,6 @@ class _Run:
             ended=f"stopped in epoch {epoch + 1} of {self._config.epochs}: the loss was no finite "
             f"number any more; the weights of epoch {state.best_epoch} are taken; {mend}",
         )
-
-
-def device_of(config: LearningConfig) -> torch.device:
-    """Return what to learn on.
-
-    Raises:
-        BadSetting: a GPU is wanted, and there is none.
-    """
-    there = torch.cuda.is_available()
-    if config.device == "cuda" and not there:
-        raise BadSetting("there is no GPU that PyTorch can use here: take device=auto or cpu")
-    return torch.device("cuda" if there and config.device != "cpu" else "cpu")
-
-
-@contextmanager
-def mixed_precision(config: LearningConfig, device: torch.device) -> Iterator[None]:
-    """Compute in bfloat16 what bears it, where that is wanted; losses must be float32 again."""
-    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    wanted = config.precision == "bfloat16" or (config.precision == "auto" and on_gpu)
-    with torch.autocast(device.type, torch.bfloat16, enabled=wanted):
-        yield
 
 
 @contextmanager

@@ -89,6 +89,16 @@ class LearningConfig(BaseModel):
             description="What it learns on; auto takes a GPU where there is one.",
         ),
     ] = "auto"
+    gpus: Annotated[
+        int,
+        Field(
+            title="GPUs",
+            description="How many GPUs share each step; worth it where the batch has some 16 "
+            "images for each.",
+            ge=1,
+            le=64,
+        ),
+    ] = 1
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
         Field(

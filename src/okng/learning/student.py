@@ -7,7 +7,8 @@ student from knowing more than good parts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -21,12 +22,22 @@ from okng.detectors.images import Chosen
 from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.errors import BadSetting
 from okng.domain.learning import Checkpoints, NoCheckpoints
-from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignore_map
-from okng.graphs.backbone import SHIPPED, Backbones
+from okng.domain.ports import (
+    Images,
+    Pictures,
+    PictureSource,
+    Progress,
+    Runtime,
+    TakeMap,
+    Trained,
+    ignore_map,
+)
+from okng.graphs.backbone import SHIPPED, Backbone, Backbones
 from okng.graphs.features import feature_graph
 from okng.graphs.heads import MapScoring
 from okng.learning.augmentation import augment, augmented_pixels
-from okng.learning.engine import VALIDATION, device_of, fit, mixed_precision
+from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.engine import VALIDATION, fit
 from okng.learning.pictures import batch_of, seen_size, to_tensor
 from okng.learning.settings import LearningConfig
 from okng.learning.student_networks import (
@@ -109,6 +120,15 @@ class StudentConfig(LearningConfig):
             le=100_000,
         ),
     ] = 1024
+    unrelated: Annotated[
+        str,
+        Field(
+            title="Unrelated pictures",
+            description="A folder of pictures of anything but the product: half of what is made up "
+            "or pasted in then comes from them. Empty: all of it is made up.",
+            max_length=1000,
+        ),
+    ] = ""
     teacher_epochs: Annotated[
         int,
         Field(
@@ -169,15 +189,23 @@ class Student:
         runtime: Runtime,
         backbones: Backbones = SHIPPED,
         checkpoints: Checkpoints | None = None,
+        others: PictureSource | None = None,
     ) -> None:
         self._config = config.completed(backbones)
         self._runtime = runtime
         self._backbones = backbones
         self._checkpoints = checkpoints or NoCheckpoints()
+        self._others = others
 
     def resuming(self, checkpoints: Checkpoints) -> Self:
         """Return the same, keeping there how far it is; see `okng.domain.ports.Resumable`."""
-        return type(self)(self._config, self._runtime, self._backbones, checkpoints)
+        config, runtime, shelf = self._config, self._runtime, self._backbones
+        return type(self)(config, runtime, shelf, checkpoints, self._others)
+
+    def beside(self, others: PictureSource) -> Self:
+        """Return the same, learning from these, too; see `okng.domain.ports.Widening`."""
+        config, runtime, shelf = self._config, self._runtime, self._backbones
+        return type(self)(config, runtime, shelf, self._checkpoints, others)
 
     def train(
         self,
@@ -187,15 +215,45 @@ class Student:
         take_map: TakeMap = ignore_map,
     ) -> Trained:
         """Distil a teacher, and teach; see `okng.domain.ports.Detector`."""
-        backbone = self._backbones.load(self._config.backbone)
+        config, runtime = self._config, self._runtime
+        backbone = self._backbones.load(config.backbone)
         said = {"detector": "student", "weights": backbone.sha256}
-        said |= self._config.model_dump(mode="json")
-        training = Training(self, said, self._runtime, self._checkpoints)
-        return training.train(images, folds, progress, take_map)
+        said |= config.model_dump(mode="json")
+        with self._opened(images, progress) as others:
+            if others is not None:
+                said["unrelated"] = others.digest  # where they lie is all the same
+            learner = _Learning(config, runtime, backbone, others)
+            training = Training(learner, said, runtime, self._checkpoints)
+            return training.train(images, folds, progress, take_map)
+
+    def _opened(
+        self, images: Images, progress: Progress
+    ) -> AbstractContextManager[Pictures | None]:
+        """Read the unrelated pictures at the size of the images; None where there are none.
+
+        Raises:
+            BadSetting: the settings name a folder, but nobody has opened it.
+        """
+        if self._others is not None:
+            height, width = images.inspected.shape
+            return self._others.sized(height, width, progress)
+        if self._config.unrelated:
+            raise BadSetting("unrelated: hand the pictures over by `beside`")
+        return nullcontext()
 
     def augmented(self, pixels: Pixels, inspected: Mask, count: int, seed: int) -> Array:
         """Show how images are changed while it learns; see `okng.domain.ports.Augmenting`."""
         return augmented_pixels(pixels, self._config.augmentation, inspected, count, seed)
+
+
+@dataclass(frozen=True)
+class _Learning:
+    """Learns one teacher and its student; a `Learner`."""
+
+    config: StudentConfig
+    runtime: Runtime
+    backbone: Backbone
+    others: Pictures | None
 
     def learn(
         self,
@@ -205,20 +263,19 @@ class Student:
         progress: Progress,
         which: str,
     ) -> Learned:
-        """Learn one teacher and its student; see `okng.learning.training.Learner`."""
-        config = self._config
+        config = self.config
         images = Chosen(images, chosen)
         height, width = images.inspected.shape
-        seen, device = seen_size(height, width, MULTIPLE), device_of(config)
+        seen = seen_size(height, width, MULTIPLE)
         source = self._source(images, seen)
         torch.manual_seed(config.seed)
         teacher = describer(source.channels, config.width)
         pupils = Pupils(source.channels, config.width, config.code)
         drawing = draw_pool(
-            images, (), config.strange, source, config.seed, progress, f"imagine{which}"
+            images, self.others, config.strange, source, config.seed, progress, f"imagine{which}"
         )
         with drawing as pool:
-            distilling = Distilling(teacher, pool, seen, config, device)
+            distilling = Distilling(teacher, pool, seen, config)
             plan = config.model_copy(update={"epochs": config.teacher_epochs, "steps": 1})
             saved, stage = keeping.saved("teacher"), f"distil{which}"
             distilled = fit(distilling, distilling.learned, plan, saved, progress, stage)
@@ -237,22 +294,22 @@ class Student:
             "best_epoch": taught.best_epoch,
             "parameters": sum(p.numel() for net in (teacher, pupils) for p in net.parameters()),
         }
+        read = () if self.others is None else self.others.notes
         return Learned(
             bytes(graph.SerializeToString(deterministic=True)),
             facts,
             (*distilled.curves("teacher: "), *taught.curves("student: ")),
-            tuple(dict.fromkeys((*distilled.notes, *taught.notes))),
+            tuple(dict.fromkeys((*distilled.notes, *taught.notes, *read))),
         )
 
     def _source(self, images: Images, seen: tuple[int, int]) -> Source:
         """Build the frozen backbone's side."""
-        config = self._config
+        config, backbone = self.config, self.backbone
         assert config.stages is not None
-        backbone = self._backbones.load(config.backbone)
         cell = max(STRIDE, min(backbone.stage(name).stride for name in config.stages))
         height, width = images.inspected.shape
         features = feature_graph(backbone, config.stages, cell, height, width, 1)
-        return Source.of(features, self._runtime, images, config.channels, seen)
+        return Source.of(features, self.runtime, images, config.channels, seen)
 
 
 class _Teaching:
@@ -268,7 +325,8 @@ class _Teaching:
         config: StudentConfig,
     ) -> None:
         self._images, self._pool, self._config, self._seen = images, pool, config, seen
-        self._device = device_of(config)
+        self._devices = devices_of(config)
+        self._device = self._devices[0]
         self._teacher = teacher
         self.network = pupils.to(self._device)
         self.learned, self._held = validation_split(
@@ -291,7 +349,8 @@ class _Teaching:
             x = torch.cat([2 * shown - 1, x[len(good) :]])
         described = self._described(x)
         with mixed_precision(self._config, self._device):
-            local, whole, guess = (part.float() for part in self.network(x))
+            said = shared(self.network, x, self._devices)
+        local, whole, guess = (part.float() for part in said)
         off = (described - local).square() * usual
         hard = off[off >= torch.quantile(off.flatten()[::13], _HARDEST)].mean()
         loss = off.sum() / (usual.sum() * off.shape[1]) + _HARD_WEIGHT * hard

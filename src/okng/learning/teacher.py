@@ -1,7 +1,7 @@
 """A small teacher, distilled from a large frozen backbone on pictures, most of them strange."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
@@ -16,9 +16,10 @@ from torch.nn import functional
 from okng.algorithms.strange_pictures import strange_picture
 from okng.detectors.temporary_files import append
 from okng.domain.arrays import Array, Floats, Pixels
-from okng.domain.ports import Images, Progress, Runtime, Session
+from okng.domain.ports import Images, Pictures, Progress, Runtime, Session
 from okng.graphs.features import Features
-from okng.learning.engine import VALIDATION, mixed_precision
+from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.engine import VALIDATION
 from okng.learning.pictures import to_tensor
 from okng.learning.settings import LearningConfig
 from okng.learning.student_networks import STRIDE
@@ -82,7 +83,7 @@ class Pool:
 @contextmanager
 def draw_pool(
     images: Images,
-    others: Sequence[Pixels],
+    others: Pictures | None,
     count: int,
     source: "Source",
     seed: int,
@@ -157,10 +158,11 @@ class Distilling:
         pool: Pool,
         seen: tuple[int, int],
         config: LearningConfig,
-        device: torch.device,
     ) -> None:
-        self.network = network.to(device)
-        self._pool, self._seen, self._config, self._device = pool, seen, config, device
+        self._devices = devices_of(config)
+        self._device = self._devices[0]
+        self.network = network.to(self._device)
+        self._pool, self._seen, self._config = pool, seen, config
         held = max(1, len(pool) // 10)
         self.learned = max(1, len(pool) - held)
         self._held = range(self.learned, len(pool)) or range(len(pool))
@@ -170,7 +172,8 @@ class Distilling:
         x = to_tensor(self._pool.pictures[chosen], self._seen, self._device)
         wanted = torch.from_numpy(self._pool.targets[chosen]).to(self._device).float()
         with mixed_precision(self._config, self._device):
-            said = self.network(x)
+            said = shared(self.network, x, self._devices)
+        assert isinstance(said, Tensor)
         return functional.mse_loss(said.float(), wanted)
 
     def validate(self) -> Mapping[str, float]:

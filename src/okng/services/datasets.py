@@ -84,7 +84,7 @@ class Datasets:
         """
         by.require(Right.TEACH)
         check_product(self._products, product)
-        place, root = self._allowed(folder)
+        place, root = allowed_folder(folder, self._roots, self._home)
         found, dataset = find_dataset(self._read, place, root)
         return self._keep(product, name, str(found), dataset, by)
 
@@ -144,7 +144,7 @@ class Datasets:
         if record.deleted is not None:
             raise NotFound(f"the dataset {record.name} is deleted: restore it first")
         if Path(record.folder).is_absolute():
-            return self._allowed(record.folder)
+            return allowed_folder(record.folder, self._roots, self._home)
         within = self._home.joinpath(*Path(record.folder).parts[:2])
         return self._home / record.folder, within
 
@@ -217,27 +217,32 @@ class Datasets:
             self._audit.append(by.name, action, dataset_id, {"name": record.name})
         return changed
 
-    def _allowed(self, folder: str) -> tuple[Path, Path]:
-        """Return a folder, links followed, and the allowed root above it.
 
-        Nothing outside the roots is told apart: whether it exists is nobody's business.
-        """
-        refused = Forbidden(
-            f"{folder[:300]!r} does not lie below a folder that the administrator has allowed "
-            "(OKNG_DATASET_ROOTS)"
-        )
-        try:
-            path = Path(folder)
-            if not path.is_absolute():
-                raise refused
-            place, home = path.resolve(), self._home.resolve()
-            for allowed in self._roots:
-                root = allowed.resolve()
-                if place.is_relative_to(root) and not place.is_relative_to(home):
-                    return place, root
-        except (OSError, ValueError, RuntimeError):  # a NUL, a link that leads to itself
-            raise refused from None
-        raise refused
+def allowed_folder(folder: str, roots: Sequence[Path], home: Path) -> tuple[Path, Path]:
+    """Return a folder, links followed, and which of the allowed roots is above it.
+
+    Nothing outside the roots is told apart: whether it exists is nobody's business. `home` is the
+    data folder, which is never allowed.
+
+    Raises:
+        Forbidden: it lies below none of them.
+    """
+    refused = Forbidden(
+        f"{folder[:300]!r} does not lie below a folder that the administrator has allowed "
+        "(OKNG_DATASET_ROOTS)"
+    )
+    try:
+        path = Path(folder)
+        if not path.is_absolute():
+            raise refused
+        place, own = path.resolve(), home.resolve()
+        for allowed in roots:
+            root = allowed.resolve()
+            if place.is_relative_to(root) and not place.is_relative_to(own):
+                return place, root
+    except (OSError, ValueError, RuntimeError):  # a NUL, a link that leads to itself
+        raise refused from None
+    raise refused
 
 
 def find_dataset(read: ReadDataset, folder: Path, within: Path) -> tuple[Path, Dataset]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from okng.domain.compute_ports import TrainingTask
 from okng.domain.errors import TrainingFailed
 from okng.domain.records import Job, JobState
 from okng.interfaces.cli.exit_codes import ExitCode
-from okng.testing.images import write_folder
+from okng.testing.images import good_parts, save, write_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="looks at processes as POSIX has")
 
@@ -36,6 +36,9 @@ class Heard:
     def progress(self, stage: str, done: int, total: int) -> None:
         self.stages.append((stage, done, total))
         self._reacts(self)
+
+    def learned(self, stage: str, epoch: int, figures: Mapping[str, float]) -> None:
+        pass
 
     def log(self, line: str) -> None:
         self.lines.append(line)
@@ -113,6 +116,28 @@ def test_nothing_outside_of_the_dataset_is_read(
     job = Job("j", "flange", "d", QUICK, JobState.RUNNING, "eva", now)
     with pytest.raises(TrainingFailed, match="leads out of"):
         process.train(TrainingTask(job, inner / "list.csv", inner), Heard())
+
+
+def test_unrelated_pictures_come_from_folders_that_are_allowed(
+    folder: Path, home: Path, tmp_path: Path
+) -> None:
+    """A setting can name pictures below an allowed folder; what lies elsewhere is nobody's."""
+    allowed = tmp_path / "allowed"
+    save(allowed / "streets", good_parts(3, 40))
+    process = TrainingProcess(
+        {"home": str(home), "runtime": "onnxruntime", "dataset_roots": [str(allowed)]}
+    )
+    short = {"epochs": 1, "steps": 1, "strange": 4, "teacher_epochs": 1, "width": 4}
+
+    def job(unrelated: Path) -> TrainingTask:
+        return task(folder, detector="student", config={**short, "unrelated": str(unrelated)})
+
+    heard = Heard()
+    assert process.train(job(allowed / "streets"), heard) == "flange-1"
+    assert "learned from 3 unrelated pictures besides" in heard.lines
+    for elsewhere in (folder, tmp_path / "nothing"):
+        with pytest.raises(TrainingFailed, match="OKNG_DATASET_ROOTS"):
+            process.train(job(elsewhere), Heard())
 
 
 def test_a_training_not_wanted_ends_with_its_process(

@@ -25,6 +25,9 @@ def test_the_settings_of_a_detector(read: Okng) -> None:
     assert (share["above"], share["most"], share["default"]) == (0, 1, 0.1)
     assert settings["backbone"]["choices"] == ["efficientnet_lite0"]
     said = read("detectors", "memory").out
-    assert "turns=auto    1 to 64 or auto" in said
-    assert "bank_share=0.1    above 0 to 1" in said
+    lines = said.splitlines()
+    at = lines.index("  turns=auto    1 to 64 or auto")
+    assert lines[at - 1] == ""
+    assert lines[at + 1].startswith("      At how many evenly spread angles")
+    assert "  bank_share=0.1    above 0 to 1" in lines
     assert read("detectors", "nothing").code == 2

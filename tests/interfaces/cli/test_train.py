@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from okng.adapters.stores.model_folder import FolderModelStore
 from okng.bootstrap import train
 from okng.domain.errors import BadSetting
 from okng.settings import Settings
-from okng.testing.images import good_part, save, write_folder, write_labelled_folder
+from okng.testing.images import good_part, good_parts, save, write_folder, write_labelled_folder
 
 Okng = Callable[..., Any]
 SMALL = ["--size", "64", "--set", "bank_size=32"]
@@ -257,6 +258,25 @@ def test_full_temporary_folder_is_named(
     assert done.code == 5
     assert done.err.startswith(f"Error: {tempfile.gettempdir()}: No space left on device")
     assert "TMPDIR" in done.err
+
+
+def test_student_learns_from_unrelated_pictures_too(
+    fresh: Okng, bolt: Path, tmp_path: Path
+) -> None:
+    """Where a folder of others is given they are counted, and the model is another one."""
+    short = ["epochs=1", "steps=1", "strange=8", "teacher_epochs=1", "width=4"]
+    chosen = [word for one in short for word in ("--set", one)]
+    command = ["train", bolt, "--detector", "student", "--size", "64", *chosen]
+    save(tmp_path / "others", good_parts(4, 50, seed=9))
+    beside = fresh(*command, "--set", f"unrelated={tmp_path / 'others'}")
+    assert beside.code == 0
+    assert "learned from 4 unrelated pictures besides" in " ".join(beside.out.split())
+    alone = fresh(*command)
+    assert "unrelated" not in alone.out
+    models = FolderModelStore(tmp_path / "home/models")
+    assert models.load("bolt-1").graph != models.load("bolt-2").graph
+    missing = fresh(*command, "--set", "unrelated=nowhere")
+    assert (missing.code, "nowhere is no folder" in missing.err) == (2, True)
 
 
 def test_a_network_is_shown_before_it_learns(fresh: Okng, tmp_path: Path) -> None:

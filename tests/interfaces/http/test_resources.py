@@ -95,6 +95,28 @@ def test_from_images_to_a_verdict(either, good, trained):
     assert either.ask("POST", "/audit/verify").json()["sound"]
 
 
+def test_unrelated_pictures_lie_where_datasets_may(running, trained):
+    """A training over HTTP learns from a folder below the allowed ones, and from no other."""
+    product = created(running, "washer")
+    parts = trained / "parts"
+    dataset = running.ask(
+        "POST",
+        f"/products/{product}/datasets/folder",
+        json={"name": "parts", "folder": str(parts / "flange")},
+    ).json()
+    short = {"epochs": 1, "steps": 1, "strange": 4, "teacher_epochs": 1, "width": 4}
+    found = {}
+    for folder in (parts / "flange" / "test", trained / "home"):
+        config = {**short, "unrelated": str(folder)}
+        body = {"dataset_id": dataset["id"], "detector": "student", "size": [64, 64]}
+        answer = running.ask("POST", f"/products/{product}/jobs", json={**body, "config": config})
+        found[folder.name] = ended(running, answer.json())
+    assert (found["test"]["state"], found["test"]["model"]) == ("done", "washer-1")
+    lines = running.ask("GET", f"/jobs/{found['test']['id']}/log").json()["lines"]
+    assert any("learned from 4 unrelated pictures" in line["text"] for line in lines)
+    assert "OKNG_DATASET_ROOTS" in found["home"]["error"]
+
+
 def test_archive_at_once_and_folder(running, trained):
     """A ZIP in one request, or a folder below an allowed root; any other folder is forbidden."""
     product = created(running, "lid")

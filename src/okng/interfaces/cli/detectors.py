@@ -35,7 +35,8 @@ def detectors(
         cards = (detector_card(name, settings),)
         output.line(cards[0].missing or f"{name}: {cards[0].summary}")
         for one in cards[0].settings:
-            output.line(f"\n  {one.name}={_default(one)}    {_allowed(one)}")
+            output.line()
+            output.line(f"  {one.name}={_default(one)}    {_allowed(one)}")
             output.line(f"      {one.description}", "dim")
     output.document({"detectors": [asdict(card) for card in cards]})
 

@@ -94,6 +94,7 @@ def train(request: Mapping[str, object], speaker: Speaker) -> str:
         calibration=chosen.calibration,
         group_pattern=chosen.group_pattern,
         seed=chosen.seed,
+        within=settings.dataset_roots,
     )
     folder, within = Path(str(request["folder"])), Path(str(request["within"]))
     dataset = read_dataset(folder, chosen.group_pattern, within)
