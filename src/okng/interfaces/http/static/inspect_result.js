@@ -7,9 +7,8 @@ import { decodeMap } from "./heatmap.js";
 import { pictureOf } from "./pictures.js";
 import { percentText, scoreText, t } from "./page.js";
 import { promisesOf } from "./promises.js";
+import { regionList } from "./region_list.js";
 import { badge, banner, scoreScale } from "./verdicts.js";
-
-const MOST_REGIONS = 12;
 
 export class ResultPanel {
   /**
@@ -79,7 +78,7 @@ export class ResultPanel {
       make("p", { class: "small" }, t("inspect.p_value", { share: percentText(one.p_value) })),
       promises,
       classShares(one),
-      this.#regions(one),
+      regionList(one, this.viewer),
       make("dl", { class: "facts small" },
         make("dt", {}, t("inspect.model")),
         make("dd", { translate: "no" }, t("inspect.model_said", { model: one.model, calibration: one.calibration })),
@@ -88,23 +87,5 @@ export class ResultPanel {
           inspection: Math.round(one.timing.total_ms), answer: Math.round(item.roundTrip),
         }))),
     ].filter((piece) => piece !== null);
-  }
-
-  #regions(one) {
-    if (one.regions.length === 0) return make("p", { class: "small soft" }, t("inspect.no_regions"));
-    const rows = one.regions.slice(0, MOST_REGIONS).map((region, i) => make("li", {},
-      make("button", {
-        type: "button", class: "plain region",
-        onclick: () => { this.viewer.choose(i); this.viewer.lookAt(region.box); },
-      },
-      make("span", { class: "region-number" }, i + 1),
-      make("span", {}, region.kind ?? t("inspect.region")),
-      make("span", { class: "soft" }, t("inspect.area", { area: region.area_px })),
-      make("strong", {}, scoreText(region.peak_score)))));
-    const more = one.regions.length - rows.length;
-    return make("section", { "aria-label": t("inspect.regions") },
-      make("h2", {}, t("inspect.regions")),
-      make("ol", { class: "regions" }, rows),
-      more > 0 ? make("p", { class: "small soft" }, t("inspect.more_regions", { count: more })) : null);
   }
 }

@@ -3,7 +3,10 @@
 import { classShares } from "./class_shares.js";
 import { make } from "./dom.js";
 import { scoreText, t, timeText } from "./page.js";
+import { regionList } from "./region_list.js";
 import { banner, scoreScale } from "./verdicts.js";
+
+const MOST_REGIONS = 5;
 
 /** Fill `place` with what is known of an inspection; `blind`: but for what the model said. */
 export function showSaid(place, inspection, viewer, blind) {
@@ -15,20 +18,8 @@ export function showSaid(place, inspection, viewer, blind) {
         make("span", {}, t("inspect.score")), make("strong", {}, scoreText(inspection.score))),
       scoreScale(inspection),
       classShares(inspection),
-      regions(inspection, viewer),
+      regionList(inspection, viewer, MOST_REGIONS),
     ].filter((piece) => piece !== null)), facts(inspection));
-}
-
-function regions(inspection, viewer) {
-  const rows = inspection.regions.slice(0, 5).map((region, i) => make("button", {
-    type: "button", class: "plain region",
-    onclick: () => { viewer.choose(i); viewer.lookAt(region.box); },
-  },
-  make("span", { class: "region-number" }, i + 1),
-  make("span", {}, region.kind ?? t("inspect.region")),
-  make("span", { class: "soft" }, t("inspect.area", { area: region.area_px })),
-  make("strong", {}, scoreText(region.peak_score))));
-  return make("div", { class: "regions", role: "group", "aria-label": t("inspect.regions") }, rows);
 }
 
 function facts(inspection) {

@@ -6,6 +6,7 @@ import { make, the } from "./dom.js";
 import { decodeMap } from "./heatmap.js";
 import { pageData, percentText, scoreText, t, timeText } from "./page.js";
 import { promiseText } from "./promises.js";
+import { regionList } from "./region_list.js";
 import { banner, scoreScale } from "./verdicts.js";
 import { Viewer } from "./viewer.js";
 import { viewerTools } from "./viewer_tools.js";
@@ -20,14 +21,6 @@ function said() {
   if (one.score === null) {
     return [banner(one.verdict), make("p", { class: "note", "data-verdict": "ERROR" }, one.error ?? "")];
   }
-  const places = one.regions.map((region, i) => make("button", {
-    type: "button", class: "plain region",
-    onclick: () => { viewer.choose(i); viewer.lookAt(region.box); },
-  },
-  make("span", { class: "region-number" }, i + 1),
-  make("span", {}, region.kind ?? t("inspect.region")),
-  make("span", { class: "soft" }, t("inspect.area", { area: region.area_px })),
-  make("strong", {}, scoreText(region.peak_score))));
   return [
     banner(one.verdict),
     make("div", { class: "score-line" },
@@ -35,7 +28,7 @@ function said() {
     scoreScale(one),
     make("p", { class: "small" }, t("inspect.p_value", { share: percentText(one.p_value) })),
     classShares(one),
-    make("div", { class: "regions", role: "group", "aria-label": t("inspect.regions") }, places),
+    regionList(one, viewer),
   ].filter((piece) => piece !== null);
 }
 
