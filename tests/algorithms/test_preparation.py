@@ -44,7 +44,7 @@ def test_part_of_a_larger_array(name: str) -> None:
     assert np.array_equal(through(part, name), through(part.copy(), name))
 
 
-@pytest.mark.parametrize("name", ["grey", "clahe", "illumination"])
+@pytest.mark.parametrize("name", ["grey", "clahe", "illumination", "normalise"])
 def test_grey_images_stay_grey(name: str) -> None:
     """No step brings colour into an image that has none."""
     found = through(grey_ramp(10, 200), name)
@@ -90,6 +90,25 @@ def test_illumination_of_black() -> None:
     assert not through(np.zeros((20, 30, 3), np.uint8), "illumination").any()
 
 
+def test_normalise_takes_away_what_the_light_did() -> None:
+    """Images of the same part in another light become the same, at the spread asked for."""
+    part = 60 + noise(64, 64) // 4
+    dim, bright = (part * 0.6).astype(np.uint8), (part * 1.4 + 20).astype(np.uint8)
+    found = [through(one, "normalise=40").astype(float) for one in (dim, bright)]
+    assert np.abs(found[0] - found[1]).mean() < 2
+    for one in found:
+        assert (one @ [0.299, 0.587, 0.114]).std() == pytest.approx(40, abs=1)
+        assert one.mean() == pytest.approx(127.5, abs=1)
+
+
+def test_normalise_makes_no_noise_of_an_even_image() -> None:
+    """Contrast is raised eight times at most, so that an empty image stays one."""
+    even = np.full((20, 30, 3), 90, np.uint8)
+    assert np.ptp(through(even, "normalise")) == 0
+    even[::2] += 1
+    assert np.ptp(through(even, "normalise")) <= 8
+
+
 def test_steps_come_in_their_order() -> None:
     """The list is an order: denoising before a contrast gives another image than after it."""
     pixels = (100 + noise() // 8).astype(np.uint8)
@@ -124,7 +143,10 @@ def test_pixels_of_the_right_size_are_not_written_over() -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (["gray"], "prepare: there is no 'gray'; there is grey, denoise, illumination, clahe"),
+        (
+            ["gray"],
+            "prepare: there is no 'gray'; there is grey, denoise, illumination, clahe, normalise",
+        ),
         (["grey=1"], "grey takes no number"),
         (["clahe=0"], "above 0 and at most 40, as in clahe=2"),
         (["denoise=lots"], "above 0 and at most 100"),

@@ -108,7 +108,7 @@ def test_grey_of_every_level_is_exact() -> None:
     assert np.array_equal(found, Preparer(view)(pixels)[..., 0])
 
 
-@pytest.mark.parametrize("step", ["clahe", "denoise", "illumination"])
+@pytest.mark.parametrize("step", ["clahe", "denoise", "illumination", "normalise"])
 def test_what_a_graph_cannot_do_exactly_is_refused(step: str) -> None:
     """Other preparation is not approximated: the export is refused, with what to do instead."""
     view = View(8, 8, prepare=parse_preparations([step]))

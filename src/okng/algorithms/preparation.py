@@ -20,6 +20,11 @@ _COARSE_PX = 64
 _DARKEST = 0.125
 """Where it is darker than this share of the mean, it is not made lighter any further."""
 
+_MIDDLE = 127.5
+"""Grey level that normalised images have on the mean."""
+_MOST_GAIN = 8.0
+"""Of contrast: an image in which nothing is to be seen would become noise."""
+
 
 def prepared(pixels: Pixels, steps: Sequence[Step]) -> Pixels:
     """Return uint8 `[H, W, 3]` after all steps, in their order; `pixels` stay as they are."""
@@ -67,11 +72,25 @@ def _illumination(pixels: Pixels, share: float) -> Pixels:
     return np.asarray(cv2.multiply(pixels, cv2.merge([gain] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
+def _normalise(pixels: Pixels, spread: float) -> Pixels:
+    """Bring the luma to a mean of `_MIDDLE` and a standard deviation of `spread` levels.
+
+    All channels by the same line, so that what is grey stays grey.
+    """
+    luma = _luma(pixels)
+    mean, deviation = float(np.mean(luma)), float(np.std(luma))
+    gain = min(spread / max(deviation, 1e-6), _MOST_GAIN)
+    levels = (np.arange(256) - mean) * gain + _MIDDLE
+    table = np.clip(np.round(levels), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(np.ascontiguousarray(pixels), table), np.uint8)
+
+
 _PREPARE: Mapping[str, Callable[[Pixels, float], Pixels]] = {
     "grey": _grey,
     "clahe": _clahe,
     "denoise": _denoise,
     "illumination": _illumination,
+    "normalise": _normalise,
 }
 
 

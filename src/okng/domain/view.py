@@ -55,6 +55,10 @@ PREPARATIONS: Mapping[str, Kind] = {
         "uneven light, blurred over this share of the longer side, is evened out", 0.01, 1, 0.2
     ),
     "clahe": Kind("local contrast is evened out, amplified so many times at most", 0, 40, 2),
+    "normalise": Kind(
+        "each image's brightness is brought to the middle, its contrast to a standard deviation of "
+        "so many levels of 255", 0, 100, 50
+    ),
 }  # fmt: skip
 """What there is, by name."""
 

@@ -63,7 +63,7 @@ Prepare = Annotated[
     typer.Option(
         "--prepare",
         metavar="STEP[=N]",
-        help="Prepare all images: grey, clahe, denoise or illumination; may be repeated.",
+        help="Prepare all images: grey, clahe, denoise, illumination, normalise; may be repeated.",
     ),
 ]
 MinAreaPx = Annotated[
