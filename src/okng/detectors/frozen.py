@@ -92,23 +92,27 @@ class BackboneConfig(BaseModel):
         return self.model_copy(update=chosen)
 
 
+ScoreShare = Annotated[
+    float,
+    Field(
+        title="Score share",
+        description="The score is the mean of this share of the map, its highest cells; "
+        "0 is the maximum.",
+        ge=0,
+        le=1,
+    ),
+]
+BlurCells = Annotated[
+    float,
+    Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
+]
+
+
 class FrozenConfig(BackboneConfig):
     """Settings of every detector whose score is the peak of its map, too."""
 
-    score_share: Annotated[
-        float,
-        Field(
-            title="Score share",
-            description="The score is the mean of this share of the map, its highest cells; "
-            "0 is the maximum.",
-            ge=0,
-            le=1,
-        ),
-    ] = 0.03
-    blur_cells: Annotated[
-        float,
-        Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
-    ] = 0.4
+    score_share: ScoreShare = 0.03
+    blur_cells: BlurCells = 0.4
 
     def scoring(self, inspected: Mask) -> MapScoring:
         return MapScoring(self.score_share, self.blur_cells, inspected)

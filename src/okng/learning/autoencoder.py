@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from okng.detectors.frozen import Grid, inspected_cells
+from okng.detectors.frozen import BlurCells, Grid, ScoreShare, inspected_cells
 from okng.detectors.images import Chosen
 from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.learning import Checkpoints, NoCheckpoints
@@ -81,20 +81,8 @@ class AutoencoderConfig(LearningConfig):
             le=64,
         ),
     ] = 4
-    score_share: Annotated[
-        float,
-        Field(
-            title="Score share",
-            description="The score is the mean of this share of the map, its highest cells; "
-            "0 is the maximum.",
-            ge=0,
-            le=1,
-        ),
-    ] = 0.01
-    blur_cells: Annotated[
-        float,
-        Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
-    ] = 1.0
+    score_share: ScoreShare = 0.01
+    blur_cells: BlurCells = 1.0
 
     @property
     def multiple(self) -> int:

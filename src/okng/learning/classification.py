@@ -30,20 +30,28 @@ from okng.learning.devices import devices_of, mixed_precision, shared
 from okng.learning.engine import VALIDATION, Fitted, Group
 from okng.learning.frozen_part import FrozenPart
 from okng.learning.pictures import batch_of, front, to_tensor
-from okng.learning.settings import LearningConfig
+from okng.learning.settings import Batch, LearningConfig
 from okng.learning.to_onnx import write
 from okng.learning.training import Learned
 
 ACCURACY, VALIDATION_ACCURACY = "accuracy", "validation accuracy"
 
 
+Dropout = Annotated[
+    float,
+    Field(
+        title="Dropout",
+        description="Share of channels before the head that are left out at each step.",
+        ge=0,
+        lt=1,
+    ),
+]
+
+
 class ClassificationConfig(LearningConfig):
     """Settings of every detector that learns classes step by step."""
 
-    batch: Annotated[
-        int,
-        Field(title="Batch", description="Images that are learned in one step.", ge=1, le=1024),
-    ] = 16
+    batch: Batch = 16
     weighting: Annotated[
         Literal["balanced", "none"],
         Field(

@@ -21,12 +21,14 @@ from okng.learning.augmentation import augmented_pixels
 from okng.learning.classification import (
     ClassificationConfig,
     Classifying,
+    Dropout,
     graph_of,
     learned_classes,
 )
 from okng.learning.engine import fit
 from okng.learning.layers import layers_of
 from okng.learning.pictures import seen_size
+from okng.learning.settings import LearningRate
 from okng.learning.training import Keeping, Learned, Training, labels_digest
 
 _MOST_WIDENING = 8
@@ -39,9 +41,7 @@ class CnnConfig(ClassificationConfig):
     side_px: ClassVar[int] = 128
     """Of the graph's input, unless somebody says otherwise."""
 
-    learning_rate: Annotated[
-        float, Field(title="Learning rate", description="Of the first steps.", gt=0, le=10)
-    ] = 3e-3
+    learning_rate: LearningRate = 3e-3
     depth: Annotated[
         int,
         Field(
@@ -81,15 +81,7 @@ class CnnConfig(ClassificationConfig):
         bool,
         Field(title="Batch norm", description="Brings what layers give to mean 0 and spread 1."),
     ] = True
-    dropout: Annotated[
-        float,
-        Field(
-            title="Dropout",
-            description="Share of channels before the head that are left out at each step.",
-            ge=0,
-            lt=1,
-        ),
-    ] = 0.2
+    dropout: Dropout = 0.2
     hidden: Annotated[
         int,
         Field(

@@ -7,37 +7,41 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from okng.domain.steps import Step
 from okng.learning.augmentation import AUGMENTATIONS, parse_augmentations
 
+Epochs = Annotated[
+    int,
+    Field(
+        title="Epochs",
+        description="How often every image is shown. Where there are few images an epoch shows "
+        "them more than once, so that it has at least `steps` steps.",
+        ge=1,
+        le=100_000,
+    ),
+]
+Batch = Annotated[
+    int,
+    Field(title="Batch", description="Images that are learned in one step.", ge=1, le=1024),
+]
+LearningRate = Annotated[
+    float, Field(title="Learning rate", description="Of the first steps.", gt=0, le=10)
+]
+
 
 class LearningConfig(BaseModel):
     """Settings of every detector that is learned step by step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: Annotated[
-        int,
-        Field(
-            title="Epochs",
-            description="How often every image is shown. Where there are few images an epoch shows "
-            "them more than once, so that it has at least `steps` steps.",
-            ge=1,
-            le=100_000,
-        ),
-    ] = 30
+    epochs: Epochs = 30
     steps: Annotated[
         int,
         Field(title="Fewest steps", description="Of an epoch, at least.", ge=1, le=100_000),
     ] = 25
-    batch: Annotated[
-        int,
-        Field(title="Batch", description="Images that are learned in one step.", ge=1, le=1024),
-    ] = 8
+    batch: Batch = 8
     optimizer: Annotated[
         Literal["sgd", "adam", "adamw", "rmsprop"],
         Field(title="Optimizer", description="sgd is with a momentum of 0.9."),
     ] = "adamw"
-    learning_rate: Annotated[
-        float, Field(title="Learning rate", description="Of the first steps.", gt=0, le=10)
-    ] = 1e-3
+    learning_rate: LearningRate = 1e-3
     schedule: Annotated[
         Literal["constant", "cosine", "step", "warm-up"],
         Field(

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from okng.algorithms.strange_pictures import with_gain
-from okng.detectors.frozen import Grid, Network, inspected_cells
+from okng.detectors.frozen import BlurCells, Grid, Network, ScoreShare, inspected_cells
 from okng.detectors.images import Chosen
 from okng.domain.arrays import Array, Mask, Pixels
 from okng.domain.errors import BadSetting
@@ -39,7 +39,7 @@ from okng.learning.augmentation import augment, augmented_pixels
 from okng.learning.devices import devices_of, mixed_precision, shared
 from okng.learning.engine import VALIDATION, fit
 from okng.learning.pictures import batch_of, seen_size, to_tensor
-from okng.learning.settings import LearningConfig
+from okng.learning.settings import Epochs, LearningConfig
 from okng.learning.student_networks import (
     MULTIPLE,
     STRIDE,
@@ -64,16 +64,7 @@ _LIGHT = 0.1
 class StudentConfig(LearningConfig):
     """Settings of the `student` detector."""
 
-    epochs: Annotated[
-        int,
-        Field(
-            title="Epochs",
-            description="How often every image is shown. Where there are few images an epoch shows "
-            "them more than once, so that it has at least `steps` steps.",
-            ge=1,
-            le=100_000,
-        ),
-    ] = 60
+    epochs: Epochs = 60
     backbone: Annotated[
         str, Field(title="Backbone", description="What the teacher is distilled from.")
     ] = "efficientnet_lite0"
@@ -138,20 +129,8 @@ class StudentConfig(LearningConfig):
             le=10_000,
         ),
     ] = 6
-    score_share: Annotated[
-        float,
-        Field(
-            title="Score share",
-            description="The score is the mean of this share of the map, its highest cells; "
-            "0 is the maximum.",
-            ge=0,
-            le=1,
-        ),
-    ] = 0.01
-    blur_cells: Annotated[
-        float,
-        Field(title="Blur", description="Sigma of the map's smoothing, in cells.", ge=0, le=4),
-    ] = 0.4
+    score_share: ScoreShare = 0.01
+    blur_cells: BlurCells = 0.4
 
     @field_validator("augment")
     @classmethod

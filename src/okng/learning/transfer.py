@@ -27,6 +27,7 @@ from okng.learning.augmentation import augmented_pixels
 from okng.learning.classification import (
     ClassificationConfig,
     Classifying,
+    Dropout,
     graph_of,
     learned_classes,
 )
@@ -92,15 +93,7 @@ class TransferConfig(ClassificationConfig):
             le=1,
         ),
     ] = 0.3
-    dropout: Annotated[
-        float,
-        Field(
-            title="Dropout",
-            description="Share of channels before the head that are left out at each step.",
-            ge=0,
-            lt=1,
-        ),
-    ] = 0.2
+    dropout: Dropout = 0.2
 
     @property
     def networks(self) -> tuple[Network, ...]:
