@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Runtime, Trained, Truth, silent
-from okng.learning import autoencoder, classification, student, teacher
+from okng.learning import autoencoder, classification, student, teacher, teaching
 from okng.learning.autoencoder import Autoencoder, AutoencoderConfig
 from okng.learning.cnn import Cnn, CnnConfig
 from okng.learning.devices import devices_of, mixed_precision, shared
@@ -96,7 +96,7 @@ def test_two_devices_learn_what_one_does(
 ) -> None:
     """A training on two gives the losses of one but for rounding, and the same graph each time."""
     alone = learn(name, runtime, images)
-    for module in (autoencoder, classification, student, teacher):
+    for module in (autoencoder, classification, teacher, teaching):
         monkeypatch.setattr(module, "devices_of", lambda config: (CPU, CPU))
     first, second = (learn(name, runtime, images) for _ in range(2))
     assert first.graph == second.graph
