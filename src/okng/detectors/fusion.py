@@ -11,7 +11,7 @@ import numpy as np
 from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict, Field
 
-from okng.detectors.frozen import Network
+from okng.detectors.frozen import Network, ScoreShare
 from okng.detectors.gaussian import Gaussian, GaussianConfig
 from okng.detectors.head_training import Learned
 from okng.detectors.memory import Memory, MemoryConfig
@@ -53,16 +53,7 @@ class FusionConfig(BaseModel):
             max_length=4,
         ),
     ] = (MemoryMember(), GaussianMember())
-    score_share: Annotated[
-        float,
-        Field(
-            title="Score share",
-            description="The score is the mean of this share of the map, its highest cells; "
-            "0 is the maximum.",
-            ge=0,
-            le=1,
-        ),
-    ] = 0.01
+    score_share: ScoreShare = 0.01
     seed: Annotated[int, Field(title="Seed", description="Of every random choice.", ge=0)] = 0
 
     @property
