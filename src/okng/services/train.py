@@ -16,7 +16,7 @@ from okng.algorithms.view import Preparer
 from okng.domain.arrays import Array, Pixels, Scores
 from okng.domain.calibration import Calibration, Evidence
 from okng.domain.dataset import Dataset, Sample
-from okng.domain.errors import BadDataset
+from okng.domain.errors import BadDataset, TrainingFailed
 from okng.domain.model import DataCard, Golden, Manifest, Model, Unseen
 from okng.domain.ports import Classifier, ModelStore, Progress, Runtime, Session, silent
 from okng.domain.view import View
@@ -73,6 +73,7 @@ def train(
     Raises:
         BadDataset: there is no good image that can be read, or the labels cannot be learned.
         ParityError: the runtimes disagree; nothing is stored.
+        TrainingFailed: all images get the same score; nothing is stored.
     """
     start = perf_counter()
     samples = learned_samples(dataset, plan)
@@ -92,6 +93,12 @@ def train(
         tolerance = TOLERANCE * max(_scale(fitted), 1e-3)
         clear = ClearOf(calibration, tolerance)
         golden, pictures = _golden(images, fitted.scores, session, clear, plan.max_pixels)
+        if not golden:
+            raise TrainingFailed(
+                "all images get nearly the same score, within rounding of a threshold, so nothing "
+                "could be told apart: take images that differ, or, for a network that learns, a "
+                "lower learning rate or more epochs"
+            )
         height, width = session.run({"image": _blank(plan.view)})["anomaly_map"].shape[1:]
         del session  # each runtime loads the graph again, and needs its room
         held_out = fitted.scored if evidence is Evidence.HELD_OUT else []

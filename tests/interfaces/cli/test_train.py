@@ -296,3 +296,15 @@ def test_a_network_is_shown_before_it_learns(fresh: Okng, tmp_path: Path) -> Non
     judged = fresh("evaluate", root, "--json").json
     assert judged["naming"]["names"] == ["good", "hole", "scratch"]
     assert "How it learned" in Path(judged["report"]).read_text("utf-8")
+
+
+def test_a_network_that_tells_nothing_apart_is_refused(fresh: Okng, tmp_path: Path) -> None:
+    """A learning rate at which all images end at one score is named, and no model is kept."""
+    root = write_labelled_folder(tmp_path / "casing", good=10, defective=6, test=2, size=64)
+    wild = ["epochs=3", "depth=2", "width=4", "optimizer=sgd", "learning_rate=10"]
+    chosen = [word for one in [*wild, "batch_norm=false"] for word in ("--set", one)]
+    done = fresh("train", root, "--detector", "cnn", "--size", "64", *chosen)
+    assert done.code == 5
+    assert "nearly the same score" in done.err
+    assert "a lower learning rate" in done.err
+    assert fresh("models", "list", "--json").json["models"] == []
