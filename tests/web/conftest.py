@@ -173,7 +173,7 @@ Visit = Callable[..., Any]
 def visit(browser: Any, site: Site) -> Iterator[Visit]:
     """Open pages: `visit(Role.ENGINEER, "/about")`; without a role, as a stranger.
 
-    What goes wrong on them fails the test, unless `may_fail`: requests that are meant to.
+    What goes wrong on them fails the test; of what is meant to, a test clears `visit.faults`.
     """
     contexts, faults = [], []
 

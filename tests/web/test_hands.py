@@ -167,8 +167,7 @@ def reach_back(page, name):
 def test_a_mark_by_keyboard_alone(visit, site, waiting):
     """B puts the cross into the picture; what it marks is kept with the review."""
     page = visit(Role.REVIEWER, "/review?product=flange")
-    page.locator("#said .verdict").wait_for()
-    page.locator("#loading").wait_for(state="hidden")
+    page.locator("#reviewing[aria-busy=false]").wait_for()
     page.keyboard.press("b")
     step(page, -34, -34)
     page.keyboard.press("Space")
@@ -214,8 +213,7 @@ def test_a_view_is_drawn_by_fingers(visit, site, dataset):
 def test_a_review_by_fingers(visit, site, waiting):
     """A finger marks the place, taps say what it is."""
     page = visit(Role.REVIEWER, "/review?product=flange", viewport=TABLET, has_touch=True)
-    page.locator("#said .verdict").wait_for()
-    page.locator("#loading").wait_for(state="hidden")
+    page.locator("#reviewing[aria-busy=false]").wait_for()
     hand = Fingers(page)
     hand.press(page.locator("#mark-box"))
     hand.drag((30, 30), (60, 50))

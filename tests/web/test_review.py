@@ -33,9 +33,16 @@ def waiting(site):
     return made
 
 
+def ready(page, left=None):
+    """Wait until the next image can be judged, and so many are left."""
+    if left is not None:
+        page.locator(f"#left:text-is('{left}')").wait_for()
+    page.locator("#reviewing[aria-busy=false]").wait_for()
+
+
 def shown(page):
     """Return the name of the image that is shown, when it is there."""
-    page.locator("#loading").wait_for(state="hidden")
+    ready(page)
     return page.locator("#said dd").last.inner_text()
 
 
@@ -46,39 +53,99 @@ def reviewed(site, ids):
 def test_ten_by_keyboard_and_undo(visit, site, waiting, check_axe):
     """O, N with a name, N with a number, arrows and U do all of it; what is said is kept."""
     page = visit(Role.REVIEWER, "/review?product=flange")
-    page.locator("#left", has_text="12").wait_for()
+    ready(page, 12)
     assert shown(page) == "11.png"
     check_axe(page)
     page.keyboard.press("o")
-    page.locator("#left", has_text="11").wait_for()
+    ready(page, 11)
     page.keyboard.press("n")
     page.keyboard.type("deep scratch")
     check_axe(page)
     page.keyboard.press("Enter")
-    page.locator("#left", has_text="10").wait_for()
+    ready(page, 10)
     for left in range(9, 5, -1):
         page.keyboard.press("n")
         page.keyboard.press("1")
-        page.locator("#left", has_text=str(left)).wait_for()
+        ready(page, left)
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('#back:not(:disabled)')")
     assert shown(page) == "4.png"
     page.keyboard.press("o")
-    page.locator("#left", has_text="5").wait_for()
+    ready(page, 5)
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("() => document.querySelector('#back:disabled')")
     assert shown(page) == "5.png"
     for left in range(4, 1, -1):
         page.keyboard.press("o")
-        page.locator("#left", has_text=str(left)).wait_for()
+        ready(page, left)
     page.keyboard.press("u")
-    page.locator("#left", has_text="3").wait_for()
+    ready(page, 3)
     said = reviewed(site, waiting)
     assert [said[one] for one in waiting] == [None] * 3 + [Verdict.OK] * 3 + [Verdict.NG] * 5 + [
         Verdict.OK
     ]
     named = site.service.search.get(waiting[10], ADMIN).defect
     assert named == site.service.search.get(waiting[6], ADMIN).defect == "deep scratch"
+
+
+def test_no_key_is_lost_while_the_heat_is_on_its_way(visit, site, waiting):
+    """Once a picture is in front its verdict counts, though the heat over it is not there yet."""
+    page = visit(Role.REVIEWER, "/review?product=flange")
+    ready(page, 12)
+    page.route("**/map", lambda route: None)  # is never answered
+    for left in (11, 10, 9):
+        page.keyboard.press("o")
+        ready(page, left)
+    said = reviewed(site, waiting)
+    assert [said[one] for one in waiting] == [None] * 9 + [Verdict.OK] * 3
+
+
+def test_nothing_is_said_of_a_picture_that_is_not_there_yet(visit, site, waiting):
+    """A key pressed twice does not judge the part whose picture is still on its way."""
+    page = visit(Role.REVIEWER, "/review?product=flange")
+    ready(page, 12)
+    held = []
+    page.route("**/inspections/*/image", lambda route: held.append(route))
+    for left in (11, 10):
+        page.keyboard.press("o")
+        ready(page, left)
+    page.keyboard.press("o")
+    page.keyboard.press("o")
+    page.locator("#left:text-is('9')").wait_for()
+    page.locator("#loading").wait_for()
+    page.keyboard.press("o")
+    page.keyboard.press("n")
+    assert page.locator("#defect-form").is_hidden()
+    for route in held:
+        route.continue_()
+    ready(page, 9)
+    said = reviewed(site, waiting)
+    assert [said[one] for one in waiting] == [None] * 9 + [Verdict.OK] * 3
+
+
+def test_a_review_that_is_not_taken_keeps_the_marks(visit, site, waiting):
+    """Where the service does not answer, the same picture stays with what was drawn on it."""
+    page = visit(Role.REVIEWER, "/review?product=flange")
+    ready(page, 12)
+    page.keyboard.press("b")
+    frame = page.locator("#viewer canvas").bounding_box()
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 60, steps=2)
+    page.mouse.up()
+    page.route("**/reviews", lambda route: route.abort())
+    page.keyboard.press("n")
+    page.keyboard.type("hole")
+    page.keyboard.press("Enter")
+    page.get_by_text("does not answer").wait_for()
+    assert page.locator("#defect").input_value() == "hole"
+    page.unroute("**/reviews")
+    visit.faults.clear()
+    page.keyboard.press("Enter")
+    ready(page, 11)
+    (review,) = site.service.reviews.of(waiting[11], ADMIN)
+    assert (review.defect, review.mask_png is None) == ("hole", False)
 
 
 def test_two_people_get_different_images(visit, site, waiting):
@@ -98,7 +165,7 @@ def test_two_people_get_different_images(visit, site, waiting):
     one.get_by_text("All is reviewed").wait_for()
     other.get_by_text("All is reviewed").wait_for()
     one.keyboard.press("u")
-    one.locator("#left", has_text="1").wait_for()
+    ready(one, 1)
 
 
 def test_blind(visit, site, waiting, check_axe):
@@ -138,7 +205,7 @@ def test_marks_by_box_and_brush(visit, site, waiting):
     page.keyboard.press("n")
     page.keyboard.type("hole")
     page.keyboard.press("Enter")
-    page.locator("#left", has_text="11").wait_for()
+    ready(page, 11)
     (review,) = site.service.reviews.of(waiting[11], ADMIN)
     mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(review.mask_png)))) > 0
     assert mask.shape == (128, 128)

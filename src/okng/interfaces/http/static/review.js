@@ -19,17 +19,34 @@ const queue = new ReviewQueue(pageData.product);
 const blind = the("blind");
 const form = the("defect-form");
 const defects = [...pageData.defects];
+/** The item in front, null where none is left, and the one whose picture is to be seen, too. */
+let shown;
+let seen = null;
 let busy = false;
 the("viewer-bar").append(viewerTools(viewer));
 
-/** Show the item that the queue is at, or that there is none. */
-async function show() {
-  const { current } = queue;
+/** Return whether somebody can say what the part was: its picture is in front, and nothing is on its way. */
+function canSay() {
+  return !busy && seen !== null && seen === queue.current;
+}
+
+/** Say how many are left and done, and what can be pressed. */
+function count() {
   the("left").textContent = queue.leftText;
   the("done").textContent = queue.done;
   the("undo").disabled = queue.said.length === 0;
   the("undo-last").hidden = queue.said.length === 0;
   the("back").disabled = !queue.hasBefore;
+  the("reviewing").setAttribute("aria-busy", !canSay());
+}
+
+/** Show the item that the queue is at, or that there is none; what is shown already stays as it is. */
+async function show() {
+  const { current } = queue;
+  count();
+  if (current === shown) return;
+  shown = current;
+  seen = null;
   the("reviewing").hidden = current === null;
   the("nothing").hidden = current !== null;
   form.hidden = true;
@@ -37,15 +54,19 @@ async function show() {
   the("mark-clear").hidden = true;
   if (current === null) {
     viewer.clear();
+    count();
     return;
   }
   showSaid(the("said"), current.inspection, viewer, blind.checked);
   the("loading").hidden = false;
+  count();
   const picture = await current.picture;
-  if (queue.current !== current) return;
+  if (shown !== current) return;
   the("loading").hidden = true;
   viewer.show(picture);
   if (picture === null) tell(t("review.no_picture"), "REVIEW");
+  seen = current;
+  count();
   await lay(current);
 }
 
@@ -61,49 +82,47 @@ async function lay(item) {
   viewer.find(whole ? item.inspection.regions : []);
   if (!viewer.showsHeat || !whole) return;
   const map = await queue.mapOf(item);
-  if (map !== null && queue.current === item && !blind.checked) {
+  if (map !== null && shown === item && !blind.checked) {
     viewer.find(item.inspection.regions, map);
     const next = queue.items[queue.at + 1];
     if (next) void queue.mapOf(next);
   }
 }
 
-/** Say what the part was, and go on to the next one. */
-async function say(verdict, defect = null) {
-  if (busy || queue.current === null) return;
-  busy = true;
-  const mask = verdict === "NG" ? await marks.png() : null;
-  await attempt(async () => {
-    await queue.say(verdict, defect, mask);
-    if (defect && !defects.includes(defect)) defects.unshift(defect);
-    await show();
-  });
-  busy = false;
-}
-
-async function undo() {
-  if (busy || queue.said.length === 0) return;
-  busy = true;
-  await attempt(async () => {
-    await queue.undo();
-    await show();
-  });
-  busy = false;
-}
-
-async function go(step) {
+/** Let the queue do one thing at a time, and show where that leads; meanwhile no key counts. */
+async function act(work) {
   if (busy) return;
   busy = true;
-  await attempt(async () => {
-    await queue.go(step);
+  count();
+  try {
+    await attempt(work);
+  } finally {
+    busy = false;
     await show();
+  }
+}
+
+/** Say what the part was, and go on to the next one. */
+function say(verdict, defect = null) {
+  if (!canSay()) return;
+  void act(async () => {
+    const mask = verdict === "NG" ? await marks.png() : null;
+    await queue.say(verdict, defect, mask);
+    if (defect && !defects.includes(defect)) defects.unshift(defect);
   });
-  busy = false;
+}
+
+function undo() {
+  if (queue.said.length > 0) void act(() => queue.undo());
+}
+
+function go(step) {
+  void act(() => queue.go(step));
 }
 
 /** Ask which defect it is. */
 function askDefect() {
-  if (queue.current === null) return;
+  if (!canSay()) return;
   const chip = (name, i) => make("button", { type: "button", class: "chip", onclick: () => say("NG", name) },
     make("kbd", {}, i + 1), make("span", { translate: "no" }, name));
   the("chips").replaceChildren(...defects.slice(0, CHIPS).map(chip));
@@ -114,7 +133,7 @@ function askDefect() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  void say("NG", the("defect").value.trim() || null);
+  say("NG", the("defect").value.trim() || null);
 });
 the("defect").addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -124,7 +143,7 @@ the("defect").addEventListener("keydown", (event) => {
   const chosen = defects[Number(event.key) - 1];
   if (/^[1-9]$/.test(event.key) && the("defect").value === "" && chosen !== undefined) {
     event.preventDefault();
-    void say("NG", chosen);
+    say("NG", chosen);
   }
 });
 
@@ -155,11 +174,11 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("input:not([type=checkbox]), select, textarea")) return;
   if (event.target === viewer.canvas && viewer.cross.wants(event)) return; // it draws a mark
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const act = KEYS[key];
-  if (act === undefined) return;
+  const does = KEYS[key];
+  if (does === undefined) return;
   event.preventDefault();
   event.stopPropagation(); // on the picture, arrows would move it
-  void act();
+  does();
 }, { capture: true });
 
 viewer.addEventListener("change", () => {

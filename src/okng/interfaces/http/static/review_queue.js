@@ -52,8 +52,11 @@ export class ReviewQueue extends EventTarget {
     const review = await ask("POST", `/inspections/${item.inspection.id}/reviews`, { json });
     this.said.push({ item, review });
     this.items.splice(this.at, 1);
-    await this.#fill();
-    if (this.at >= this.items.length) this.at = Math.max(0, this.items.length - 1);
+    try {
+      await this.#fill();
+    } finally { // what was said is kept, though no other item could be had
+      if (this.at >= this.items.length) this.at = Math.max(0, this.items.length - 1);
+    }
   }
 
   /** Take back what was said last, and show that item again. */
