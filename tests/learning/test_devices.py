@@ -1,19 +1,20 @@
-"""Several devices are several times the processor here: the sharing is the same as among GPUs."""
-
-from collections.abc import Sequence
-from copy import deepcopy
+"""Where a network learns. Several devices are several times the processor here: what they share is
+shared as among GPUs, by a strategy of Lightning's that needs none.
+"""
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric.strategies import DataParallelStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from okng.domain.errors import BadSetting
 from okng.domain.ports import Runtime, Trained, Truth, silent
-from okng.learning import autoencoder, classification, student, teacher, teaching
+from okng.learning import devices
 from okng.learning.autoencoder import Autoencoder, AutoencoderConfig
 from okng.learning.cnn import Cnn, CnnConfig
-from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.devices import fabric_of
 from okng.learning.settings import LearningConfig
 from okng.learning.student import Student, StudentConfig
 from okng.testing.images import ArrayImages
@@ -21,49 +22,37 @@ from okng.testing.images import ArrayImages
 CPU = torch.device("cpu")
 
 
-def network_of(*layers: nn.Module) -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(3, 8, 3), *layers, nn.ReLU(), nn.Conv2d(8, 2, 1))
+class Halves(nn.Module):
+    """Gives each half of a batch to a copy of a network, as `DataParallel` does among two GPUs."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.shared = 0
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        parts = []
+        for share in x.chunk(2):
+            copies = {k: v.clone() for k, v in self.module.named_parameters()}
+            parts.append(functional_call(self.module, copies, (share,)))
+        self.shared += len(parts) > 1
+        if isinstance(parts[0], Tensor):
+            return torch.cat(parts)
+        return tuple(torch.cat(found) for found in zip(*parts, strict=True))
 
 
-def gradients(network: nn.Module, count: int, devices: Sequence[torch.device]) -> list[Tensor]:
-    torch.manual_seed(1)
-    found = shared(network, torch.randn(count, 3, 9, 9), devices)
-    assert isinstance(found, Tensor)
-    assert len(found) == count
-    found.square().mean().backward()  # type: ignore[no-untyped-call]
-    return [p.grad for p in network.parameters() if p.grad is not None]
+class HalvesStrategy(DataParallelStrategy):
+    """Lightning's strategy for several GPUs in one process, on the processor."""
 
+    made: list[Halves]
 
-@pytest.mark.parametrize("count", [1, 2, 3, 7, 8])
-def test_shares_give_the_gradients_of_the_whole_batch(count: int) -> None:
-    """However many devices share a batch, each weight gets the gradient of all of it."""
-    expected = gradients(network_of(), count, [CPU])
-    assert len(expected) == 4
-    for number in (2, 3):
-        found = gradients(network_of(), count, [CPU] * number)
-        for one, other in zip(found, expected, strict=True):
-            assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
+    def __init__(self) -> None:
+        super().__init__(parallel_devices=[CPU])
+        self.made = []
 
-
-def test_each_device_normalises_its_own_share() -> None:
-    """Batch norm uses the statistics of the images beside it, and remembers the first share's."""
-    network = network_of(nn.BatchNorm2d(8))
-    alone = deepcopy(network)
-    x = torch.randn(8, 3, 9, 9)
-    found = shared(network, x, [CPU, torch.device("cpu", 0)])
-    expected = torch.cat([deepcopy(alone)(x[:4]), deepcopy(alone)(x[4:])])
-    assert isinstance(found, Tensor)
-    assert torch.allclose(found, expected)
-    assert not torch.allclose(found, deepcopy(alone)(x), atol=1e-4)
-
-
-def test_several_results_are_joined_one_by_one() -> None:
-    """A network of several outputs gives them as it does on one device."""
-    pupils = student.Pupils(4, 8, 4)
-    x = torch.randn(3, 3, 64, 64)
-    for one, other in zip(shared(pupils, x, [CPU] * 2), pupils(x), strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
+    def setup_module(self, module: nn.Module) -> Halves:  # type: ignore[override]
+        self.made.append(Halves(module))
+        return self.made[-1]
 
 
 SHORT = {
@@ -96,21 +85,31 @@ def test_two_devices_learn_what_one_does(
 ) -> None:
     """A training on two gives the losses of one but for rounding, and the same graph each time."""
     alone = learn(name, runtime, images)
-    for module in (autoencoder, classification, teacher, teaching):
-        monkeypatch.setattr(module, "devices_of", lambda config: (CPU, CPU))
+    strategies: list[HalvesStrategy] = []
+
+    class Fabric(devices.Fabric):
+        def __init__(self, **chosen: object) -> None:
+            assert chosen["strategy"] == "auto"
+            strategies.append(HalvesStrategy())
+            super().__init__(strategy=strategies[-1])
+
+    monkeypatch.setattr(devices, "Fabric", Fabric)
     first, second = (learn(name, runtime, images) for _ in range(2))
+    assert [bool(one.shared) for found in strategies for one in found.made].count(False) == 0
     assert first.graph == second.graph
-    assert first.graph != alone.graph  # or nothing was shared
     for one, other in zip(first.curves, alone.curves, strict=True):
         assert np.array(one.points) == pytest.approx(np.array(other.points), rel=1e-2)
 
 
 def test_mixed_precision_computes_in_bfloat16() -> None:
-    """Where it is wanted, products are bfloat16, and the weights stay float32."""
+    """Where it is wanted, products are bfloat16; weights and what is returned stay float32."""
     layer = nn.Linear(2, 2)
+    seen: list[torch.dtype] = []
+    layer.register_forward_hook(lambda _, __, found: seen.append(found.dtype))
     for precision, expected in (("bfloat16", torch.bfloat16), ("auto", torch.float32)):
-        with mixed_precision(LearningConfig(precision=precision), CPU):
-            assert layer(torch.zeros(1, 2)).dtype == expected
+        forward = fabric_of(LearningConfig(precision=precision)).setup_module(layer)
+        assert forward(torch.zeros(1, 2)).dtype == torch.float32
+        assert seen.pop() == expected
     assert layer.weight.dtype == torch.float32
 
 
@@ -118,20 +117,26 @@ def test_mixed_precision_computes_in_bfloat16() -> None:
 def test_a_gpu_that_is_not_there() -> None:
     """Wanting one is refused; without a wish it learns on the processor."""
     with pytest.raises(BadSetting, match="no GPU"):
-        devices_of(LearningConfig(device="cuda"))
+        fabric_of(LearningConfig(device="cuda"))
     with pytest.raises(BadSetting, match="gpus=2: PyTorch can use no GPU here; leave gpus out"):
-        devices_of(LearningConfig(gpus=2))
-    assert devices_of(LearningConfig()) == (CPU,)
+        fabric_of(LearningConfig(gpus=2))
+    assert fabric_of(LearningConfig()).device == CPU
 
 
 def test_as_many_gpus_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """One unless more are asked for; more than there are, or beside device=cpu, are refused."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert devices_of(LearningConfig()) == (torch.device("cuda", 0),)
-    assert [one.index for one in devices_of(LearningConfig(gpus=2))] == [0, 1]
-    assert devices_of(LearningConfig(device="cpu")) == (CPU,)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    first, second = (torch.device("cuda", i) for i in range(2))
+    one = fabric_of(LearningConfig())
+    assert (type(one.strategy), one.device) == (SingleDeviceStrategy, first)
+    both = fabric_of(LearningConfig(gpus=2)).strategy
+    assert isinstance(both, DataParallelStrategy)
+    assert both.parallel_devices == [first, second]
+    assert both.root_device == first
+    assert fabric_of(LearningConfig(device="cpu")).device == CPU
     with pytest.raises(BadSetting, match="gpus=3: PyTorch can use 2 GPUs here; leave gpus out"):
-        devices_of(LearningConfig(gpus=3))
+        fabric_of(LearningConfig(gpus=3))
     with pytest.raises(BadSetting, match="device=cpu takes none"):
-        devices_of(LearningConfig(gpus=2, device="cpu"))
+        fabric_of(LearningConfig(gpus=2, device="cpu"))

@@ -7,5 +7,5 @@ from importlib.util import find_spec
 
 from okng.domain.errors import MissingExtra
 
-if find_spec("torch") is None or find_spec("kornia") is None:
-    raise MissingExtra("PyTorch or kornia, which learned detectors need,", "train")
+if any(find_spec(name) is None for name in ("torch", "lightning_fabric", "kornia")):
+    raise MissingExtra("PyTorch, Lightning or kornia, which learned detectors need,", "train")

@@ -21,7 +21,7 @@ from okng.domain.ports import Images, Progress, Runtime, TakeMap, Trained, ignor
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.heads import MapScoring, finish
 from okng.learning.augmentation import CORRUPTIONS, augment, augmented_pixels
-from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.devices import fabric_of
 from okng.learning.engine import VALIDATION, fit
 from okng.learning.pictures import batch_of, front, seen_size, to_tensor
 from okng.learning.settings import LearningConfig
@@ -169,15 +169,16 @@ class _Drawing:
 
     def __init__(self, images: Images, config: AutoencoderConfig) -> None:
         self._images, self._config = images, config
-        self._devices = devices_of(config)
-        self._device = self._devices[0]
+        self._fabric = fabric_of(config)
+        self._device = self._fabric.device
         height, width = images.inspected.shape
         self._seen = seen_size(height, width, config.multiple)
         self.learned, self._held = validation_split(
             len(images), config.validation_share, config.seed
         )
         torch.manual_seed(config.seed)
-        self.network = network_of(config).to(self._device)
+        self.network = network_of(config)
+        self._forward = self._fabric.setup_module(self.network)
         counts = torch.from_numpy(images.inspected[None, None].astype(np.float32))
         self._weight = nn.functional.interpolate(counts, self._seen, mode="area").to(self._device)
 
@@ -210,10 +211,7 @@ class _Drawing:
 
     def _difference(self, shown: Tensor, wanted: Tensor) -> Tensor:
         """Return how far what is drawn of some pictures is from others, on the mean."""
-        with mixed_precision(self._config, self._device):
-            drawn = shared(self.network, shown, self._devices)
-        assert isinstance(drawn, Tensor)
-        found = difference(wanted, drawn.float(), self._config.loss)
+        found = difference(wanted, self._forward(shown), self._config.loss)
         return (found * self._weight).sum() / (len(shown) * self._weight.sum())
 
 

@@ -26,7 +26,7 @@ from okng.domain.ports import Images, Truth
 from okng.graphs.builder import GraphBuilder
 from okng.graphs.class_head import answer
 from okng.learning.augmentation import augment
-from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.devices import fabric_of
 from okng.learning.engine import VALIDATION, Fitted, Group
 from okng.learning.frozen_part import FrozenPart
 from okng.learning.pictures import batch_of, front, to_tensor
@@ -108,10 +108,11 @@ class Classifying:
             groups: what of the network learns at which share of the rate; all of it unless given.
         """
         self._images, self._truth, self.seen, self._config = images, truth, seen, config
-        self._devices = devices_of(config)
-        self._device = self._devices[0]
+        self._fabric = fabric_of(config)
+        self._device = self._fabric.device
         # Channels last is how processors convolve fastest; numbers are the same.
         self.network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._forward = self._fabric.setup_module(network)
         self.groups = groups or ((network, 1.0),)
         self._before = before
         self.learned, self._held = parted_split(truth, config.validation_share, config.seed)
@@ -166,21 +167,18 @@ class Classifying:
         if rng is None or not steps:
             if self._before is None:
                 return self._pictures(rows)
-            with mixed_precision(self._config, self._device):
+            with self._fabric.autocast():
                 return self._before.remembered(rows, lambda row: self._pictures([row]))
         x = 2 * augment((self._pictures(rows) + 1) / 2, steps, rng, self._images.inspected) - 1
-        with mixed_precision(self._config, self._device):
+        with self._fabric.autocast():
             return x if self._before is None else self._before(x)
 
     def _pictures(self, rows: Sequence[int]) -> Tensor:
         return to_tensor(batch_of(self._images, rows), self.seen, self._device)
 
     def _class_scores(self, x: Tensor) -> Tensor:
-        with mixed_precision(self._config, self._device):
-            x = x.contiguous(memory_format=torch.channels_last)
-            planes = shared(self.network, x, self._devices)
-        assert isinstance(planes, Tensor)
-        scores: Tensor = (planes.float() * self._share).sum((2, 3))
+        planes = self._forward(x.contiguous(memory_format=torch.channels_last))
+        scores: Tensor = (planes * self._share).sum((2, 3))
         return scores
 
     def _labels(self, rows: Sequence[int]) -> Tensor:

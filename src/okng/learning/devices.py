@@ -1,19 +1,25 @@
 """What a network learns on: the processor, a GPU, or several that share each step."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import logging
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from lightning_fabric import Fabric
 
 from okng.domain.counting import counted
 from okng.domain.errors import BadSetting
 from okng.learning.settings import LearningConfig
 
 
-def devices_of(config: LearningConfig) -> tuple[torch.device, ...]:
-    """Return what to learn on; the first holds the weights.
+def fabric_of(config: LearningConfig) -> Fabric:
+    """Return what places networks and computes as the settings say.
+
+    Several GPUs share each batch within this process, by Lightning's data parallel strategy:
+    weights are copied to the others for each step, and gradients are summed on the first. So there
+    is one optimizer, one state to keep and one order of examples, whatever the number of GPUs.
+    Batch norm takes the statistics of its own share, and remembers those of the first.
+
+    In mixed precision a network that is set up computes in bfloat16 what bears it; its weights and
+    what it returns are float32.
 
     Raises:
         BadSetting: a GPU is wanted, and there is none, or there are not so many.
@@ -28,54 +34,12 @@ def devices_of(config: LearningConfig) -> tuple[torch.device, ...]:
             + (", and device=cpu takes none" if there and config.device == "cpu" else "")
             + "; leave gpus out"
         )
-    if not there or config.device == "cpu":
-        return (torch.device("cpu"),)
-    return tuple(torch.device("cuda", i) for i in range(config.gpus))
-
-
-def shared(
-    network: nn.Module, x: Tensor, devices: Sequence[torch.device]
-) -> Tensor | tuple[Tensor, ...]:
-    """Compute a batch on several devices at once, each a share of it.
-
-    Weights are copied to the others within the step, so that gradients come back to the ones on
-    the first device, where they are summed: with one optimizer, one state to keep and one order of
-    examples, whatever the number of devices. Batch norm takes the statistics of its own share, and
-    remembers those of the first.
-
-    Args:
-        network: on the first device.
-        x: `[N, ...]`, there.
-        devices: the first does all of it where `N` is less than their number.
-
-    Returns:
-        What the network gives, on the first device: a tensor `[N, ...]` or a tuple of them.
-    """
-    if len(devices) == 1 or len(x) < len(devices):
-        found: Tensor | tuple[Tensor, ...] = network(x)
-        return found
-    own, *others = x.tensor_split(len(devices))
-    parts = [network(own)]
-    for device, share in zip(devices[1:], others, strict=True):
-        tensors = {
-            name: value.to(device, non_blocking=True)
-            for values in (network.named_parameters(), network.named_buffers())
-            for name, value in values
-        }
-        parts.append(functional_call(network, tensors, (share.to(device, non_blocking=True),)))
-
-    def joined(shares: Sequence[Tensor]) -> Tensor:
-        return torch.cat([share.to(devices[0]) for share in shares])
-
-    if isinstance(parts[0], Tensor):
-        return joined(parts)
-    return tuple(joined(shares) for shares in zip(*parts, strict=True))
-
-
-@contextmanager
-def mixed_precision(config: LearningConfig, device: torch.device) -> Iterator[None]:
-    """Compute in bfloat16 what bears it, where that is wanted; losses must be float32 again."""
-    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    wanted = config.precision == "bfloat16" or (config.precision == "auto" and on_gpu)
-    with torch.autocast(device.type, torch.bfloat16, enabled=wanted):
-        yield
+    on_gpu = there > 0 and config.device != "cpu"
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells of each choice
+    auto = config.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported()
+    return Fabric(
+        accelerator="cuda" if on_gpu else "cpu",
+        devices=config.gpus,
+        strategy="dp" if config.gpus > 1 else "auto",
+        precision="bf16-mixed" if auto or config.precision == "bfloat16" else "32-true",
+    )

@@ -18,7 +18,7 @@ from okng.detectors.temporary_files import append
 from okng.domain.arrays import Array, Floats, Pixels
 from okng.domain.ports import Images, Pictures, Progress, Runtime, Session
 from okng.graphs.features import Features
-from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.devices import fabric_of
 from okng.learning.engine import VALIDATION
 from okng.learning.pictures import to_tensor
 from okng.learning.settings import LearningConfig
@@ -159,9 +159,10 @@ class Distilling:
         seen: tuple[int, int],
         config: LearningConfig,
     ) -> None:
-        self._devices = devices_of(config)
-        self._device = self._devices[0]
-        self.network = network.to(self._device)
+        fabric = fabric_of(config)
+        self._device = fabric.device
+        self.network = network
+        self._forward = fabric.setup_module(network)
         self._pool, self._seen, self._config = pool, seen, config
         held = max(1, len(pool) // 10)
         self.learned = max(1, len(pool) - held)
@@ -171,10 +172,7 @@ class Distilling:
         """Return the mean squared difference of a batch; see `Task`."""
         x = to_tensor(self._pool.pictures[chosen], self._seen, self._device)
         wanted = torch.from_numpy(self._pool.targets[chosen]).to(self._device).float()
-        with mixed_precision(self._config, self._device):
-            said = shared(self.network, x, self._devices)
-        assert isinstance(said, Tensor)
-        return functional.mse_loss(said.float(), wanted)
+        return functional.mse_loss(self._forward(x), wanted)
 
     def validate(self) -> Mapping[str, float]:
         """Return the same of what is held out; see `Task`."""

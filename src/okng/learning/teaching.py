@@ -11,7 +11,7 @@ from okng.algorithms.strange_pictures import with_gain
 from okng.domain.arrays import Array
 from okng.domain.ports import Images
 from okng.learning.augmentation import augment
-from okng.learning.devices import devices_of, mixed_precision, shared
+from okng.learning.devices import fabric_of
 from okng.learning.engine import VALIDATION
 from okng.learning.pictures import batch_of, to_tensor
 from okng.learning.settings import LearningConfig
@@ -41,10 +41,11 @@ class Teaching:
         config: LearningConfig,
     ) -> None:
         self._images, self._pool, self._config, self._seen = images, pool, config, seen
-        self._devices = devices_of(config)
-        self._device = self._devices[0]
+        fabric = fabric_of(config)
+        self._device = fabric.device
         self._teacher = teacher
-        self.network = pupils.to(self._device)
+        self.network = pupils
+        self._forward = fabric.setup_module(pupils)
         self.learned, self._held = validation_split(
             len(images), config.validation_share, config.seed
         )
@@ -64,9 +65,7 @@ class Teaching:
             shown = augment((x[: len(good)] + 1) / 2, steps, rng, self._images.inspected)
             x = torch.cat([2 * shown - 1, x[len(good) :]])
         described = self._described(x)
-        with mixed_precision(self._config, self._device):
-            said = shared(self.network, x, self._devices)
-        local, whole, guess = (part.float() for part in said)
+        local, whole, guess = self._forward(x)
         off = (described - local).square() * usual
         hard = off[off >= torch.quantile(off.flatten()[::13], _HARDEST)].mean()
         loss = off.sum() / (usual.sum() * off.shape[1]) + _HARD_WEIGHT * hard

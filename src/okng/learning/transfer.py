@@ -31,7 +31,7 @@ from okng.learning.classification import (
     graph_of,
     learned_classes,
 )
-from okng.learning.devices import devices_of
+from okng.learning.devices import fabric_of
 from okng.learning.engine import VALIDATION, Fitted, Group, fit
 from okng.learning.from_onnx import Trunk, trunk_of
 from okng.learning.frozen_part import FrozenPart, Remembered
@@ -250,7 +250,7 @@ class _Learning:
         halves = Halves.of(self.detector.trunk(), config, len(truth.names))
         height, width = images.inspected.shape
         seen = halves.seen(height, width)
-        device = devices_of(config)[0]
+        device = fabric_of(config).device
         frozen = FrozenPart(halves.frozen, self.kept.frozen, chosen, device)
         trunk = FrozenPart(halves.tuned, self.kept.trunk, chosen, device, frozen)
         tuning = _Tuning(halves, own, truth, seen, config, frozen, trunk)
