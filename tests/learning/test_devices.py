@@ -55,28 +55,23 @@ class HalvesStrategy(DataParallelStrategy):
         return self.made[-1]
 
 
-SHORT = {
-    "autoencoder": lambda on: Autoencoder(
-        AutoencoderConfig(epochs=3, steps=3, batch=4, levels=2, width=4, code=4), on
-    ),
-    "student": lambda on: Student(
-        StudentConfig(
-            epochs=3, steps=3, batch=4, strange=12, teacher_epochs=3, width=8, channels=8, code=4
-        ),
-        on,
-    ),
-    "cnn": lambda on: Cnn(
-        CnnConfig(epochs=3, steps=3, batch=4, depth=2, width=4, batch_norm=False, dropout=0), on
-    ),
+SHORT: dict[str, dict[str, int | float]] = {
+    "autoencoder": {"levels": 2, "width": 4, "code": 4},
+    "student": {"strange": 12, "teacher_epochs": 3, "width": 8, "channels": 8, "code": 4},
+    "cnn": {"depth": 2, "width": 4, "batch_norm": False, "dropout": 0},
 }
 
 
-def learn(name: str, runtime: Runtime, images: ArrayImages) -> Trained:
-    detector = SHORT[name](runtime)
-    if isinstance(detector, Cnn):
+def learn(name: str, runtime: Runtime, images: ArrayImages, precision: str = "auto") -> Trained:
+    chosen = {"epochs": 3, "steps": 3, "batch": 4, "precision": precision, **SHORT[name]}
+    if name == "cnn":
         truth = Truth(("good", "dent"), [0, 0, 0, 0, 1, 1, 1, 1], list(range(8)))
-        return detector.train_labelled(images, truth, None, silent)
-    return detector.train(images, None, silent)
+        cnn = Cnn(CnnConfig.model_validate(chosen), runtime)
+        return cnn.train_labelled(images, truth, None, silent)
+    if name == "student":
+        return Student(StudentConfig.model_validate(chosen), runtime).train(images, None, silent)
+    config = AutoencoderConfig.model_validate(chosen)
+    return Autoencoder(config, runtime).train(images, None, silent)
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -99,6 +94,15 @@ def test_two_devices_learn_what_one_does(
     assert first.graph == second.graph
     for one, other in zip(first.curves, alone.curves, strict=True):
         assert np.array(one.points) == pytest.approx(np.array(other.points), rel=1e-2)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_each_learns_in_mixed_precision(name: str, runtime: Runtime, images: ArrayImages) -> None:
+    """The losses are those of float32 but for the fewer digits."""
+    mixed, whole = (learn(name, runtime, images, chosen) for chosen in ("bfloat16", "float32"))
+    assert mixed.graph != whole.graph
+    for one, other in zip(mixed.curves, whole.curves, strict=True):
+        assert np.array(one.points) == pytest.approx(np.array(other.points), rel=0.2)
 
 
 def test_mixed_precision_computes_in_bfloat16() -> None:

@@ -10,6 +10,7 @@ from okng.domain.arrays import Array
 from okng.domain.errors import TrainingFailed
 from okng.domain.learning import Interrupted
 from okng.domain.ports import Progress, silent
+from okng.learning.devices import fabric_of
 from okng.learning.engine import LOSS, VALIDATION, Fitted, fit
 from okng.learning.optimizers import build_optimizer, rate_share
 from okng.learning.saved_state import Saved
@@ -25,6 +26,7 @@ class Line:
 
     def __init__(self, spoil_at: int | None = None) -> None:
         torch.manual_seed(0)
+        self.fabric = fabric_of(QUICK)
         self.network = nn.Sequential(
             nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 1)
         )

@@ -169,8 +169,8 @@ class _Drawing:
 
     def __init__(self, images: Images, config: AutoencoderConfig) -> None:
         self._images, self._config = images, config
-        self._fabric = fabric_of(config)
-        self._device = self._fabric.device
+        self.fabric = fabric_of(config)
+        self._device = self.fabric.device
         height, width = images.inspected.shape
         self._seen = seen_size(height, width, config.multiple)
         self.learned, self._held = validation_split(
@@ -178,7 +178,7 @@ class _Drawing:
         )
         torch.manual_seed(config.seed)
         self.network = network_of(config)
-        self._forward = self._fabric.setup_module(self.network)
+        self._forward = self.fabric.setup_module(self.network)
         counts = torch.from_numpy(images.inspected[None, None].astype(np.float32))
         self._weight = nn.functional.interpolate(counts, self._seen, mode="area").to(self._device)
 

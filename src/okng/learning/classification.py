@@ -108,11 +108,11 @@ class Classifying:
             groups: what of the network learns at which share of the rate; all of it unless given.
         """
         self._images, self._truth, self.seen, self._config = images, truth, seen, config
-        self._fabric = fabric_of(config)
-        self._device = self._fabric.device
+        self.fabric = fabric_of(config)
+        self._device = self.fabric.device
         # Channels last is how processors convolve fastest; numbers are the same.
         self.network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._forward = self._fabric.setup_module(network)
+        self._forward = self.fabric.setup_module(network)
         self.groups = groups or ((network, 1.0),)
         self._before = before
         self.learned, self._held = parted_split(truth, config.validation_share, config.seed)
@@ -167,10 +167,10 @@ class Classifying:
         if rng is None or not steps:
             if self._before is None:
                 return self._pictures(rows)
-            with self._fabric.autocast():
+            with self.fabric.autocast():
                 return self._before.remembered(rows, lambda row: self._pictures([row]))
         x = 2 * augment((self._pictures(rows) + 1) / 2, steps, rng, self._images.inspected) - 1
-        with self._fabric.autocast():
+        with self.fabric.autocast():
             return x if self._before is None else self._before(x)
 
     def _pictures(self, rows: Sequence[int]) -> Tensor:

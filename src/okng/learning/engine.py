@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from okng.domain.arrays import Array
@@ -39,6 +40,11 @@ class Task(Protocol):
     @property
     def network(self) -> nn.Module:
         """All that has weights."""
+        ...
+
+    @property
+    def fabric(self) -> Fabric:
+        """What computes it."""
         ...
 
     def loss(self, chosen: Array, rng: np.random.Generator) -> Tensor:
@@ -216,7 +222,7 @@ class _Run:
         if config.l1:
             weights = (p for p in self._network.parameters() if p.requires_grad)
             loss = loss + config.l1 * torch.stack([p.abs().sum() for p in weights]).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        self._task.fabric.backward(loss)
         self._optimizer.step()
         return value
 

@@ -159,10 +159,10 @@ class Distilling:
         seen: tuple[int, int],
         config: LearningConfig,
     ) -> None:
-        fabric = fabric_of(config)
-        self._device = fabric.device
+        self.fabric = fabric_of(config)
+        self._device = self.fabric.device
         self.network = network
-        self._forward = fabric.setup_module(network)
+        self._forward = self.fabric.setup_module(network)
         self._pool, self._seen, self._config = pool, seen, config
         held = max(1, len(pool) // 10)
         self.learned = max(1, len(pool) - held)

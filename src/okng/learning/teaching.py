@@ -41,11 +41,11 @@ class Teaching:
         config: LearningConfig,
     ) -> None:
         self._images, self._pool, self._config, self._seen = images, pool, config, seen
-        fabric = fabric_of(config)
-        self._device = fabric.device
+        self.fabric = fabric_of(config)
+        self._device = self.fabric.device
         self._teacher = teacher
         self.network = pupils
-        self._forward = fabric.setup_module(pupils)
+        self._forward = self.fabric.setup_module(pupils)
         self.learned, self._held = validation_split(
             len(images), config.validation_share, config.seed
         )
