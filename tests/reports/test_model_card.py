@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from okng.domain.model import ClassCard
 from okng.reports.model_card import render_model_card
 from okng.testing.models import tiny_model
 
@@ -44,3 +45,16 @@ def test_facts_are_said_once_and_as_people_write_them() -> None:
     assert "\\udcff" in html.encode().decode()
     several = render_model_card(replace(manifest, data=replace(data, parts=1)), model.golden)
     assert "<dd>200 of 1 part</dd>" in several
+
+
+def test_a_classifier_tells_what_it_learned_of_each_class(nasty: str) -> None:
+    """Its images are not all good ones; how many of each class were learned is said."""
+    model = tiny_model()
+    good = render_model_card(model.manifest, model.golden)
+    assert "<dt>Good images</dt>" in good
+    classes = ClassCard(("good", nasty), (1200, 30), 1.0, 8)
+    html = render_model_card(replace(model.manifest, classes=classes), model.golden)
+    assert "<dt>Labelled images</dt>" in html
+    assert "<dt>Good images</dt>" not in html
+    assert "<dd>1,200 good, 30 " in html
+    assert "<script" not in html

@@ -41,6 +41,12 @@ class ClassCard:
     temperature: float
     validated: int
 
+    @property
+    def counts(self) -> str:
+        """Say how many of each were learned from: `42 good, 30 dent`."""
+        pairs = zip(self.images, self.names, strict=True)
+        return ", ".join(f"{count:,} {name}" for count, name in pairs)
+
 
 @dataclass(frozen=True)
 class BackboneCard:

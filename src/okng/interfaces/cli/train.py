@@ -292,11 +292,8 @@ def training_record(training: "Training") -> dict[str, Any]:
 def _learned(training: "Training") -> str:
     manifest = training.model.manifest
     data = manifest.data
-    if (card := manifest.classes) is None:
-        what = counted(data.images - data.held_out, "good image")
-    else:
-        kinds = zip(card.names, card.images, strict=True)
-        what = ", ".join(f"{images:,} {name}" for name, images in kinds)
+    good = counted(data.images - data.held_out, "good image")
+    what = good if manifest.classes is None else manifest.classes.counts
     text = f"{what} by {manifest.detector}"
     if data.held_out:
         text += f"; {data.held_out} more held out to calibrate"
