@@ -35,7 +35,7 @@ def verdict(page):
 
 def test_dropping_an_image(visit, site, check_axe):
     """Its verdict appears with score, thresholds, promise, places, model and time."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     give(page, site.bad)
     assert verdict(page) == "NG"
     panel = page.locator("#result")
@@ -53,7 +53,7 @@ def test_dropping_an_image(visit, site, check_axe):
 
 def test_heat_lies_where_the_defect_is(visit, site):
     """The picture changes where the hole is and nowhere else, and not when the heat is off."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     give(page, site.bad)
     verdict(page)
     canvas = page.locator("#viewer canvas")
@@ -84,7 +84,7 @@ def pixels(page):
 
 def test_zoom_and_pan(visit, site):
     """By wheel, drag and keys; 0 shows the whole again."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     give(page, site.good)
     verdict(page)
     whole = pixels(page)
@@ -107,7 +107,7 @@ def test_zoom_and_pan(visit, site):
 
 def test_start_by_enter(visit, site):
     """With `start at once` off, images wait until Enter is pressed."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     page.get_by_label("Start at once").uncheck()
     give(page, site.bad, kind="paste")
     page.get_by_text("press Start").wait_for()
@@ -122,7 +122,7 @@ def test_start_by_enter(visit, site):
 
 def test_samples_of_the_product(visit, site):
     """The strip shows images of the product's dataset; choosing one inspects it."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     page.locator(".tile").first.wait_for()
     labels = page.locator(".tile span").all_inner_texts()
     assert labels == ["good"] * 3 + ["hole"] * 3
@@ -132,7 +132,7 @@ def test_samples_of_the_product(visit, site):
 
 def test_camera(visit, site):
     """The camera's picture is shown; Enter takes one and inspects it, and then the next."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     page.get_by_role("button", name="Camera", exact=True).click()
     page.wait_for_function("() => document.getElementById('camera').videoWidth > 0")
     page.get_by_role("button", name="Start").click()
@@ -152,7 +152,7 @@ def test_camera(visit, site):
 
 def test_a_batch(visit, site, check_axe):
     """Many images fill a table that sorts; their results can be taken away."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     good, bad = sorted(site.good.parent.iterdir()), sorted(site.bad.parent.iterdir())
     broken = site.images / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\nno image")
@@ -189,7 +189,7 @@ def test_a_batch(visit, site, check_axe):
 def test_an_image_that_browsers_cannot_show(visit, site, tmp_path):
     """A TIFF file is inspected too, and shown as the service sends it."""
     Image.open(site.bad).save(tmp_path / "part.tiff")
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     page.set_input_files("#files", tmp_path / "part.tiff")
     assert verdict(page) == "NG"
     page.wait_for_function(
@@ -200,7 +200,7 @@ def test_an_image_that_browsers_cannot_show(visit, site, tmp_path):
 
 def test_what_is_no_image_is_left_out(visit, site, tmp_path):
     """It is named, and nothing is sent."""
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     page.set_input_files(
         "#files", [{"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"}]
     )
@@ -227,7 +227,7 @@ def test_what_a_model_that_names_defects_takes_it_for(visit, site):
         one["classes"] = {"good": 0.02, "dent": 0.07, "hole": 0.91}
         route.fulfill(response=answer, json=one)
 
-    page = visit(Role.OPERATOR, "/inspect")
+    page = visit(Role.OPERATOR, "/inspect?product=flange")
     give(page, site.bad)
     assert verdict(page) == "NG"
     assert page.locator(".class-shares").count() == 0

@@ -113,6 +113,7 @@ def test_a_detector_is_set_and_watched_while_it_learns(visit, site, parts, check
     said = page.locator(".training").get_by_text("after epoch").inner_text()
     assert said.startswith("Learning, after epoch")
     assert "validation loss" in said
+    page.locator(".progress-row", has_text=re.compile(r"of 400, \d+ (sec|min) left")).wait_for()
     check_axe(page)
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("cancelled").wait_for(timeout=30_000)

@@ -53,6 +53,7 @@ def test_labels_become_a_candidate_that_is_promoted(visit, site, labelled, check
     site.service.models.remove_alias("flange", "champion", ADMIN)
     site.service.models.remove_alias("flange", "candidate", ADMIN)
     site.service.models.delete("flange", int(candidate.rpartition("-")[2]), ADMIN)
+    site.service.datasets.delete(job.dataset_id, ADMIN)
 
 
 def test_who_may(visit, site):

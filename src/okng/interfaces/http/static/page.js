@@ -47,3 +47,10 @@ export function percentText(value, digits = 1) {
 export function timeText(iso) {
   return new Date(iso).toLocaleString(language, { dateStyle: "medium", timeStyle: "medium" });
 }
+
+/** Write how long something will take, as exactly as one can know beforehand. */
+export function durationText(seconds) {
+  const [value, unit] = seconds < 90 ? [Math.max(5, 5 * Math.round(seconds / 5)), "second"]
+    : seconds < 5400 ? [Math.round(seconds / 60), "minute"] : [Math.round(seconds / 360) / 10, "hour"];
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short" }).format(value);
+}

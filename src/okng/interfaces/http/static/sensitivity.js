@@ -85,7 +85,7 @@ function showScoring() {
     const words = scoring.total
       ? t("sensitivity.scoring", { done: scoring.done, total: scoring.total })
       : t("sensitivity.scoring_begins");
-    parts.push(make("div", { class: "row batch-progress" },
+    parts.push(make("div", { class: "row progress-row" },
       make("progress", { max: scoring.total || 1, value: scoring.done, "aria-label": words }),
       make("span", { class: "small soft" }, words)));
     setTimeout(look, ASK_AGAIN_MS);

@@ -3,7 +3,8 @@
 import { API, ask, attempt, get, Problem } from "./api.js";
 import { icon, make } from "./dom.js";
 import { LearningCurves } from "./learning_curves.js";
-import { pageData, may, t } from "./page.js";
+import { durationText, pageData, may, t } from "./page.js";
+import { TimeLeft } from "./time_left.js";
 
 const POLL_MS = 700;
 const DREW = /; examples: .*preview\.png/;
@@ -35,17 +36,21 @@ export async function followTraining(place, id) {
   place.replaceChildren(make("div", { class: "training" },
     make("div", { class: "row spread" },
       make("div", { role: "status", "aria-live": "polite" }, said), may("teach") ? cancel : null),
-    make("div", { class: "row nowrap" }, progress, share),
+    make("div", { class: "row progress-row" }, progress, share),
     examples, learning,
     make("details", { class: "fold", open: true }, make("summary", {}, t("training.log")), log)));
   const lines = new LogReader(id, log);
   const curves = new LearningCurves(learning);
+  const time = new TimeLeft();
   for (;;) {
     const job = await patiently(() => get(`/jobs/${id}`));
     if (said.textContent !== stageText(job)) said.textContent = stageText(job);
     if (job.total > 0) {
       progress.value = job.done / job.total;
-      share.textContent = t("training.of", { done: job.done, all: job.total });
+      const seconds = time.of(job.stage, job.done, job.total);
+      const known = { done: job.done, all: job.total };
+      share.textContent = seconds === null ? t("training.of", known)
+        : t("training.of_left", { ...known, left: durationText(seconds) });
     } else {
       progress.removeAttribute("value");
       share.textContent = "";
