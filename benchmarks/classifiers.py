@@ -71,6 +71,14 @@ TRIALS: Mapping[str, Trial] = {
         {"augment": _LIES_ANYHOW, "epochs": 24},
         {"augment": _LIES_ANYHOW, "epochs": 20},
     ),
+    "cnn-cross-fit": Trial(
+        "cnn",
+        {"augment": _LIES_ANYHOW, "epochs": 24},
+        calibration=CalibrationPlan.CROSS_FIT,
+    ),
+    "cnn-as-it-is": Trial("cnn", {"epochs": 24}),
+    "cnn-flipped": Trial("cnn", {"augment": "flip", "epochs": 24}),
+    "cnn-turned": Trial("cnn", {"augment": "flip,rotate=180", "epochs": 24}),
     "transfer": Trial("transfer", kinds={"epochs": 2}),
     "transfer-cross-fit": Trial("transfer", calibration=CalibrationPlan.CROSS_FIT),
 }
@@ -89,7 +97,7 @@ def main() -> None:
     runs = {
         "pieces": lambda name: _pieces(name, kept, arguments.seeds),
         "published": lambda name: _published(name, kept),
-        "held": lambda name: _held(name, kept),
+        "held": lambda name: _held(name, kept, arguments.seeds),
         "kinds": lambda name: _kinds(name, kept),
     }
     for task in () if arguments.shown else arguments.tasks:
@@ -121,12 +129,14 @@ def _published(name: str, kept: Kept) -> None:
         _add(kept, f"published/{name}/0", _measured(casting, name, 0))
 
 
-def _held(name: str, kept: Kept) -> None:
-    if f"held/{name}/0" not in kept:
-        casting = read_dataset(data_folder() / "casting")
-        samples = tuple(s for s in casting.samples if s.split is Split.TRAIN)
-        split = split_samples(samples, np.arange(len(samples)), TEST_SHARE, 0)
-        _add(kept, f"held/{name}/0", _measured(replace(casting, samples=split), name, 0))
+def _held(name: str, kept: Kept, seeds: int) -> None:
+    casting = read_dataset(data_folder() / "casting")
+    samples = tuple(s for s in casting.samples if s.split is Split.TRAIN)
+    for seed in range(seeds):
+        if f"held/{name}/{seed}" not in kept:
+            split = split_samples(samples, np.arange(len(samples)), TEST_SHARE, seed)
+            record = _measured(replace(casting, samples=split), name, seed)
+            _add(kept, f"held/{name}/{seed}", record)
 
 
 def _kinds(name: str, kept: Kept) -> None:
