@@ -66,7 +66,13 @@ def test_a_threshold_is_moved_by_keyboard_and_saved(page, site, visit, check_axe
     assert kept[-1].review_threshold == moved["review"]
     assert kept[-2].review_threshold == pytest.approx(before["review"], rel=1e-5)
     assert page.get_by_role("button", name="Save as calibration").is_disabled()
-    older.get_by_role("button", name="Take the thresholds of calibration").click()
+    take = older.get_by_role("button", name="Take the thresholds of calibration")
+    take.evaluate("button => button.scrollIntoView({ block: 'end' })")
+    edges = "([panel, history]) => [panel.bottom, history.top]"
+    boxes = "['.panel', '.history'].map(one => document.querySelector(one).getBoundingClientRect())"
+    panel_ends, history_begins = page.evaluate(f"() => ({edges})({boxes})")
+    assert panel_ends <= history_begins  # nothing lies over what can be taken
+    take.click()
     assert state(page) == before
     page.get_by_label("Why?").fill("back again")
     page.get_by_role("button", name="Save as calibration").click()
