@@ -66,6 +66,7 @@ def test_a_threshold_is_moved_by_keyboard_and_saved(page, site, visit, check_axe
     assert kept[-1].review_threshold == moved["review"]
     assert kept[-2].review_threshold == pytest.approx(before["review"], rel=1e-5)
     assert page.get_by_role("button", name="Save as calibration").is_disabled()
+    page.locator("#notices").get_by_role("button").click()
     take = older.get_by_role("button", name="Take the thresholds of calibration")
     take.evaluate("button => button.scrollIntoView({ block: 'end' })")
     edges = "([panel, history]) => [panel.bottom, history.top]"
