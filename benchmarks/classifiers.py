@@ -72,15 +72,20 @@ TRIALS: Mapping[str, Trial] = {
         {"augment": _LIES_ANYHOW, "epochs": 24},
         {"augment": _LIES_ANYHOW, "epochs": 20},
     ),
+    "cnn-cross-fit": Trial(
+        "cnn",
+        {"augment": _LIES_ANYHOW, "epochs": 24},
+        calibration=CalibrationPlan.CROSS_FIT,
+    ),
     "cnn-short": Trial("cnn", {"augment": _LIES_ANYHOW, "epochs": 12}),
     "cnn-short-as-it-is": Trial("cnn", {"epochs": 12}),
     "cnn-as-it-is": Trial("cnn", {"epochs": 24}),
     "transfer": Trial("transfer", kinds={"epochs": 2}),
     "transfer-cross-fit": Trial("transfer", calibration=CalibrationPlan.CROSS_FIT),
 }
-"""By name. Augmentation of `cnn` was chosen by `folds`, in trainings half as long; epochs by the
-time that there was. `transfer-cross-fit` has the defaults of `transfer`, but learns all training
-images, as `probe` does by itself, and none is held out."""
+"""By name. Augmentation of `cnn` is what castings do; epochs are what there was time for.
+`transfer-cross-fit` and `cnn-cross-fit` have the settings of `transfer` and
+`cnn`, but learn all training images, as `probe` does by itself, and none is held out."""
 
 
 def main() -> None:
